@@ -180,7 +180,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
         "--evidence": (Wrong("photos", "photos"),),
     },
     "report": {
-        "--dataset": (*names("unknown data set '"), Wrong("empty", "dataset 'empty' holds no images")),
+        "--dataset": (*names("unknown dataset '"), Wrong("empty", "dataset 'empty' holds no images")),
         "--anchor": names(" is not measured on photos-"),
         "--figures": BY_TYPE,
     },
@@ -196,7 +196,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
         "--format": BY_TYPE,
         "test": names(" is not measured on photos-"),
         "anchor": names(" is not measured on photos-"),
-        "--dataset": (*names("unknown data set '"), Wrong("empty", "dataset 'empty' holds no images")),
+        "--dataset": (*names("unknown dataset '"), Wrong("empty", "dataset 'empty' holds no images")),
         "--metric": names("unknown metric '"),
         **dict.fromkeys(
             ("--frames", "--size", "--pixel-format"),
@@ -210,7 +210,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
     "plot": {
         "--codec": names(" is not measured on photos-"),
         "--metric": names("unknown metric '"),
-        "--dataset": (*names("unknown data set '"), Wrong("empty", "dataset 'empty' holds no images")),
+        "--dataset": (*names("unknown dataset '"), Wrong("empty", "dataset 'empty' holds no images")),
         "--rates": (
             *names("--rates "),
             Wrong("2:1", "--rates 2:1: "),
@@ -225,7 +225,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
         "--dataset": (
             Wrong("photos", "--dataset and --data select --pictures"),
             *names("unknown dataset '", "--pictures", "p0"),
-            *names("unknown data set '", "--format", "compressai"),
+            *names("unknown dataset '", "--format", "compressai"),
         ),
         "--pictures": (
             *names("unknown image of photos-", "--dataset", "photos"),

@@ -195,7 +195,7 @@ def compare_rows(
     point, rows also have the columns of `bench.analysis.single_point`.
 
     Raises:
-        UsageError: a name or data set is unknown, the data set must be named, or nothing can be compared.
+        UsageError: a name or image set is unknown, the image set must be named, or nothing can be compared.
     """
     measured, known = set(export.measurements["codec"]), set(published_names(export.published))
     given = (registered_name(name, measured) for name in (test, anchor))
@@ -301,7 +301,7 @@ def compare_published(
     """Compare published curves, without any measurements; see `compare_rows`.
 
     Raises:
-        UsageError: the curves share no data set, it must be named, nothing can be compared, or `images` are given.
+        UsageError: the curves share no image set, it must be named, nothing can be compared, or `images` are given.
     """
     if images:
         raise UsageError("published curves cover whole image sets; omit --images")
@@ -312,7 +312,7 @@ def compare_published(
         if are_published(rows, test) and are_published(rows, anchor) and dataset in {None, candidate}
     }
     if len(found) != 1:
-        problem = f"are both published on {', '.join(found)}; add --dataset" if found else "have no data set in common"
+        problem = f"are both published on {', '.join(found)}; add --dataset" if found else "have no dataset in common"
         raise UsageError(f"{test} and {anchor} {problem}")
     [(where, tests)] = found.items()
     there = points[points["dataset"] == where]

@@ -102,13 +102,13 @@ class DatasetResults:
         """Create from an export, for an image set or those of its images whose names match one of the globs `images`.
 
         Raises:
-            UsageError: there is no such data set, or a glob matches no image.
+            UsageError: there is no such image set, or a glob matches no image.
         """
         known = export.datasets.set_index("dataset")
         if dataset not in known.index:
             if known.empty:
                 raise UsageError(f"nothing is measured on {dataset} yet; start with `bench run`")
-            raise unknown("data set", dataset, known.index)
+            raise unknown("dataset", dataset, known.index)
         members = export.images[export.images["dataset"] == dataset].sort_values("image", kind="stable")
         chosen = members[members["image"].isin(selected(list(members["image"]), images, dataset))]
         rows = _with_names(export).drop(columns=["dataset", "image"])

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def from_published(claim: Claim, sources: Sources) -> Evidence:
-    """BD-rate between two published curves on the claim's data set."""
+    """BD-rate between two published curves on the claim's image set."""
     points = sources.export.published[sources.export.published["dataset"] == claim.dataset]
     if not set(published_names(points)).issuperset(claim.published):
         return Evidence(reason=f"no published points on {claim.dataset}")

@@ -158,7 +158,7 @@ def _not_measured(results: DatasetResults, name: str, known: Iterable[str]) -> U
 
 
 def published_curve(published: pd.DataFrame, name: str) -> RdCurve:
-    """The published curve "source/method" of a frame of published points of one data set.
+    """The published curve "source/method" of a frame of published points of one image set.
 
     Raises:
         UsageError: there is no such curve.

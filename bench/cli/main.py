@@ -7,6 +7,7 @@ import contextlib
 import importlib
 import io
 import keyword
+import os
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,7 @@ import click
 from bench import __version__
 from bench.cli.parameters import Command
 from bench.system.errors import BenchError, printable
-from bench.system.interruption import interrupted_once, signal_of
+from bench.system.interruption import interrupted_once, interruption_behind, signal_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,9 @@ _COMMANDS = (
 )  # fmt: skip
 """Commands in order of use. Each is defined in a module of the same name, which is imported on demand. Names that are
 Python keywords or built-ins get an underscore at the end."""
+
+_RESUMED = {"run", "reproduce", "fetch"}
+"""Commands that, started again after an interruption, do only what is missing."""
 
 _FORMERLY = {"--carrier": "--backend"}
 """Former names of options, which are still accepted, to their present names."""
@@ -56,7 +60,7 @@ class Commands(click.Group):
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:  # noqa: ANN401  # click's arguments
         """Parse the arguments before the command."""
-        with _errors_in_one_line():
+        with _interruption_in_one_line(), _errors_in_one_line():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature
@@ -64,7 +68,7 @@ class Commands(click.Group):
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # so that paths that are not UTF-8 can be printed
-        with _errors_in_one_line(), interrupted_once():
+        with _interruption_in_one_line(ctx), _errors_in_one_line(), interrupted_once():
             return super().invoke(ctx)
 
 
@@ -83,9 +87,24 @@ def _errors_in_one_line() -> Iterator[None]:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(printable(f"{where}{error.strerror or error}")) from error
-    except KeyboardInterrupt as error:
-        click.echo("interrupted; finished work is stored, and the same command resumes from there", err=True)
-        raise click.exceptions.Exit(128 + signal_of(error)) from None  # the convention of shells
+
+
+@contextlib.contextmanager
+def _interruption_in_one_line(ctx: click.Context | None = None) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        if not (interruption := interruption_behind(error)):
+            raise
+        resumed = ctx is not None and ctx.invoked_subcommand in _RESUMED
+        rest = "; finished work is stored, and the same command resumes from there" if resumed else ""
+        click.echo(f"interrupted{rest}", err=True)
+        status = 128 + signal_of(interruption)  # the convention of shells
+        if error is not interruption:
+            # A C extension whose import was interrupted can abort the interpreter while it shuts down.
+            sys.stdout.flush()
+            os._exit(status)
+        raise click.exceptions.Exit(status) from None
 
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True}

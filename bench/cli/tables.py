@@ -114,11 +114,11 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[
 
 def _bd_cells(row: Mapping[str, Any]) -> list[str]:
     return [
-        _number(row["bd_rate_pchip_percent"], "+.2f", " %"),
-        _span(row["interval_low_percent"], row["interval_high_percent"], "+.2f"),
-        _number(row["bd_rate_akima_percent"], "+.2f"),
-        _number(row["bd_rate_cubic_percent"], "+.2f"),
-        _number(row["bd_quality_pchip"], "+.3f"),
+        _number(row["bd_rate_pchip_percent"], "+z.2f", " %"),
+        _span(row["interval_low_percent"], row["interval_high_percent"], "+z.2f"),
+        _number(row["bd_rate_akima_percent"], "+z.2f"),
+        _number(row["bd_rate_cubic_percent"], "+z.2f"),
+        _number(row["bd_quality_pchip"], "+z.3f"),
         _span(row["overlap_low"], row["overlap_high"], "#.4g"),
         f"{row['test_points_in_overlap']}, {row['anchor_points_in_overlap']}",
     ]
@@ -126,10 +126,10 @@ def _bd_cells(row: Mapping[str, Any]) -> list[str]:
 
 def _point_cells(row: Mapping[str, Any]) -> list[str]:
     return [
-        _number(row.get("rate_at_equal_quality_percent"), "+.2f", " %"),
-        _span(row.get("rate_low_percent"), row.get("rate_high_percent"), "+.2f"),
-        _number(row.get("quality_at_equal_rate"), "+.3f"),
-        _span(row.get("quality_low"), row.get("quality_high"), "+.3f"),
+        _number(row.get("rate_at_equal_quality_percent"), "+z.2f", " %"),
+        _span(row.get("rate_low_percent"), row.get("rate_high_percent"), "+z.2f"),
+        _number(row.get("quality_at_equal_rate"), "+z.3f"),
+        _span(row.get("quality_low"), row.get("quality_high"), "+z.3f"),
     ]
 
 
@@ -154,8 +154,8 @@ def _ablation_row(row: Mapping[Any, Any]) -> list[str]:
         f"{row['seeds']}",
         f"{row['bpp']:.4f}",
         f"{row['bpp_z']:.4f}",
-        _percent(row["difference_percent"], "+.2f"),
-        f"{_percent(row['low_percent'], '+.2f')} to {_percent(row['high_percent'], '+.2f')}",
+        _percent(row["difference_percent"], "+z.2f"),
+        f"{_percent(row['low_percent'], '+z.2f')} to {_percent(row['high_percent'], '+z.2f')}",
         _percent(row["spread_percent"], ".2f"),
     ]
 

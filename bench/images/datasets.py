@@ -318,7 +318,8 @@ def _open_files(pattern: str) -> Dataset:
     paths = [path for path in paths if path.is_file()]
     files = [path for path in paths if path.suffix.lower() in suffixes()]
     if not files:
-        raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(suffixes()))})")
+        deeper = "; subfolders are not searched, but a glob can name their files" if folder.is_dir() else ""
+        raise UsageError(f"dataset '{pattern}' holds no images ({', '.join(sorted(suffixes()))}){deeper}")
     images = _unique_names(_hashed(files, stem))
     note = "Your own images: results are not comparable with published ones."
     left_out = tuple(path for path in paths if path.suffix.lower() not in suffixes())

@@ -69,7 +69,9 @@ def connected(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connectio
     """
     if path.is_dir():
         raise StoreError(f"{path} is a folder; choose a file with --db")
-    if not create and not path.is_file():
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path} is not a regular file; choose another with --db")
+    if not create and not path.exists():
         raise StoreError(
             f"there are no results at {path}; create them with `bench run`, or choose another file with --db"
         )

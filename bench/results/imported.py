@@ -104,13 +104,14 @@ def imported_curve(
     Raises:
         UsageError: a name or value is not valid.
     """
+    where = "--as" if metadata.name else str(path)
     stem = path.stem.encode(errors="replace").decode()  # a file name may not be UTF-8
     source, method = _split_name(metadata.name) if metadata.name else (f"{stem}-{digest[:8]}", metadata.title or stem)
     is_address = re.match("https?://", metadata.source) is not None
     curve = {
-        "source": _text(path, "source", source, "the name"),
-        "method": _text(path, "method", method, "the name"),
-        "title": method if metadata.name else metadata.title or stem,
+        "source": _text(where, "source", source, "the name"),
+        "method": _text(where, "method", method, "the name"),
+        "title": _text(where, "title", method if metadata.name else metadata.title or stem, "the name"),
         "dataset": _text(path, "dataset", metadata.dataset or DEFAULT_DATASET, "the name of the image set"),
         "note": "; ".join(filter(None, ("" if is_address else metadata.source, metadata.note))),
         "url": metadata.source if is_address else metadata.url,
@@ -161,11 +162,11 @@ def _split_name(name: str) -> tuple[str, str]:
     return source, method
 
 
-def _text(path: Path, field: str, value: object, called: str) -> str:
+def _text(where: Path | str, field: str, value: object, called: str) -> str:
     try:
         return str(FIELDS[field].parse(value))
     except ValueError as error:
-        raise UsageError(f"{path}: {called} {error}") from None
+        raise UsageError(f"{where}: {called} {error}") from None
 
 
 def add_curve(store: Store, curve: ImportedCurve) -> str:

@@ -75,7 +75,7 @@ def one_line(error: BaseException) -> str:
 
     If it was raised in a user's file, file name and line number are appended.
     """
-    text = printable(" ".join(str(error).split()))
+    text = printable(" ".join(_message(error).split()))
     message = text if isinstance(error, BenchError) else f"{type(error).__name__}: {text}"
     frames = [
         (printable(Path(frame.f_code.co_filename).name), line)
@@ -83,6 +83,13 @@ def one_line(error: BaseException) -> str:
         if frame.f_globals.get("__name__", "").startswith(USER_MODULE)
     ]
     return f"{message} ({frames[-1][0]}:{frames[-1][1]})" if frames else message
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # an error class of the user's
+        return "(its message cannot be shown)"
 
 
 def unknown(kind: str, name: str, known: Iterable[str], meant: str | None = None) -> UsageError:

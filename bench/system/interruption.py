@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,39 +33,55 @@ def signal_of(error: KeyboardInterrupt) -> signal.Signals:
     return error.signal if isinstance(error, Interrupted) else signal.SIGINT
 
 
+def interruption_behind(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the interruption that an error is, or was raised because of; None if there is none.
+
+    The import of a C extension reports an interruption as an ImportError, for instance.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return cause
+
+
 @contextlib.contextmanager
 def interrupted_once() -> Iterator[None]:
-    """Raise `Interrupted` for the first of `SIGNALS`, and ignore further ones while the command ends its children."""
+    """Raise `Interrupted` for the first of `SIGNALS`, and ignore further ones while the command ends its children.
+
+    A signal raises again if the first `Interrupted` was dropped, for instance by an optional import.
+    """
     # Keep handlers set by the caller: background jobs of a shell ignore Ctrl-C. Only the main thread may set handlers.
     is_main = threading.current_thread() is threading.main_thread()
     handlers = {number: how for number, how in SIGNALS.items() if is_main and signal.getsignal(number) == how}
+    raised: list[weakref.ref[Interrupted]] = []
+
+    def interruption(number: int) -> Interrupted:
+        error = Interrupted(number)
+        raised.append(weakref.ref(error))
+        return error
 
     def interrupt(number: int, _frame: object) -> None:
-        for each in handlers:
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted(number)
+        if not raised or raised[-1]() is None:
+            # No variable here may hold the error: its traceback holds this frame, which would keep it alive.
+            raise interruption(number)
 
-    def listen() -> None:
-        for number in handlers:
-            signal.signal(number, interrupt)
-
-    listen()
+    for number in handlers:
+        signal.signal(number, interrupt)
     try:
-        with _raised_again(listen):
+        with _raised_again(raised.clear):
             yield
     finally:
         for number, how in handlers.items():
             # After an interrupt, signals stay ignored while the interpreter shuts down.
-            if signal.getsignal(number) is interrupt:
-                signal.signal(number, how)
+            signal.signal(number, signal.SIG_IGN if raised else how)
 
 
 @contextlib.contextmanager
-def _raised_again(listen: Callable[[], None]) -> Iterator[None]:
-    """Call `listen` and send the signal again if Python drops an `Interrupted`.
+def _raised_again(forget: Callable[[], None]) -> Iterator[None]:
+    """Call `forget` and send the signal again if Python drops an `Interrupted`.
 
     Python drops exceptions in `__del__`, where Dask's futures, for instance, call the event loop. The command would
-    continue to its end and ignore further signals.
+    continue to its end.
     """
     usual_hook = sys.unraisablehook
     timers: list[threading.Timer] = []
@@ -73,7 +90,7 @@ def _raised_again(listen: Callable[[], None]) -> Iterator[None]:
         if not isinstance(dropped.exc_value, Interrupted):
             usual_hook(dropped)
             return
-        listen()
+        forget()
         # With a delay, because an exception raised here would be dropped, too.
         timers.append(threading.Timer(AGAIN_S, os.kill, (os.getpid(), dropped.exc_value.signal)))
         timers[-1].start()

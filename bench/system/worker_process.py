@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from bench.system.environment import SAFE_PATH, environment, set_threads, threads_of, threads_wanted
-from bench.system.errors import FROM_USERS, CodecError, one_line
+from bench.system.errors import CodecError, one_line
 from bench.system.tools import end_tree
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ def _serve(connection: Connection, settings: _Settings) -> None:
 def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:  # noqa: ANN401
     try:
         return function(*arguments)
-    except (*FROM_USERS, KeyboardInterrupt) as error:  # SIGINT is ignored: the code raised it itself
+    except BaseException as error:  # noqa: BLE001  # also GeneratorExit or KeyboardInterrupt: the code raised it itself
         return _Failed(one_line(error))
 
 

@@ -99,7 +99,7 @@ def test_published_curves_need_no_measurement() -> None:
         (["alpha"], {"metric": "vmag"}, "unknown metric 'vmag'; known: ms-ssim, psnr, psnr-y"),
         (["alpha"], {"metric": "PSNR-Y"}, r"unknown metric 'PSNR-Y'; did you mean 'psnr-y'\?"),
         (["alpha"], {"metric": "VMAF"}, "^vmaf is not measured on garden; `bench run --add-metric vmaf --dataset gard"),
-        (["alpha"], {"dataset": "wood"}, "unknown data set 'wood'"),
+        (["alpha"], {"dataset": "wood"}, "unknown dataset 'wood'"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_clear_line(

@@ -124,7 +124,7 @@ def test_a_glob_is_compared_curve_by_curve_the_best_first_without_the_anchor() -
         compare_published(published.load(), "tcm/*", "mlic/mlic++")
     with pytest.raises(UsageError, match=r"the only curve given is c3/vtm-17\.0 itself"):
         compare_published(published.load(), "*/vtm-17*", "c3/vtm-17.0")
-    with pytest.raises(UsageError, match="have no data set in common"):
+    with pytest.raises(UsageError, match="have no dataset in common"):
         compare_published(published.load(), "nosuch/*", "c3/vtm-17.0")
 
 

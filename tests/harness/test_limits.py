@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -65,11 +64,23 @@ def test_times_of_codecs_that_exit_cost_these_only(desk: Desk) -> None:
     assert desk.rows("SELECT count(DISTINCT key) FROM timings") == [(3,)]
 
 
-def test_an_interruption_that_a_codec_raises_is_its_failure() -> None:
+class UnprintableError(Exception):
+    """An error whose message cannot be made."""
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def fails_with(kind: type[BaseException]) -> None:
+    raise kind
+
+
+def test_whatever_a_codec_raises_is_its_failure_and_its_process_lives() -> None:
     with WorkerProcess(1) as process:
         first = process.call(os.getpid)
-        with pytest.raises(CodecError, match=r"^KeyboardInterrupt"):
-            process.call(signal.default_int_handler, signal.SIGINT, None)
+        for kind in (KeyboardInterrupt, GeneratorExit, UnprintableError):
+            with pytest.raises(CodecError, match=f"^{kind.__name__}: "):
+                process.call(fails_with, kind)
         assert process.call(os.getpid) == first
 
 

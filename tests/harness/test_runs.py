@@ -20,9 +20,6 @@ from bench.results.frames import Export
 if TYPE_CHECKING:
     from tests.conftest import Desk
 
-IMPORTING_S = 0.2
-"""Processor time of a process that has started Python, and not yet imported everything."""
-
 
 def test_a_codec_and_a_metric_of_the_users_own(desk: Desk) -> None:
     result = desk.measure("--metric", "own_metric.py:WORST")
@@ -128,12 +125,12 @@ def test_an_interrupt_of_the_whole_group_while_a_process_starts_is_one_line(desk
     process = desk.start_measuring(codec="own.py:Slower")
 
     def is_importing() -> bool:
-        """Whether the server of the forks, the child that works longest, is past the start of Python."""
+        """Whether the server of the forks is past the start of Python, and has loaded the first library."""
         for child in psutil.Process(process.pid).children():
-            with contextlib.suppress(psutil.NoSuchProcess):  # others end at once
-                if child.cpu_times().user > IMPORTING_S:
-                    return True
-        return False
+            with contextlib.suppress(psutil.Error):  # others end at once
+                if "multiprocessing.forkserver" in " ".join(child.cmdline()):
+                    return any("numpy" in mapped.path for mapped in child.memory_maps())
+        return process.poll() is not None
 
     wait_for(is_importing)
     os.killpg(process.pid, signal.SIGINT)
@@ -265,6 +262,7 @@ def test_a_corrupt_image_is_named_and_costs_its_tasks_only(desk: Desk) -> None:
         (("--codec", "jpeg@50", "--metric", "psnr"), "psnr is computed from mse, which is always stored"),
         (("--codec", "jpeg@50", "--backend", "nope"), "jpeg has no backend 'nope'; it has: pillow"),
         (("--codec", "jpeg@50", "--db", "photos"), "photos is a folder; choose a file with --db"),
+        (("--codec", "jpeg@50", "--db", os.devnull), "/dev/null is not a regular file; choose another with --db"),
         (("--codec", "jpeg@50", "--repeats", "3"), "--repeats applies to times; add --timing"),
         (("--codec", "jpeg@50", "--force"), "--force applies to times; add --timing"),
         (

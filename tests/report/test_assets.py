@@ -141,7 +141,7 @@ def test_a_picture_that_was_renamed_is_found_by_its_content(directory: Path, pho
     [
         (None, "the location of the pictures of photos.*-.* is not recorded; give their folder"),
         ("clip.yuv", "RGB ones are needed"),
-        ("builtin", "unknown data set 'builtin'"),
+        ("builtin", "unknown dataset 'builtin'"),
     ],
 )
 def test_pictures_that_cannot_be_found_or_shown_are_one_clear_line(

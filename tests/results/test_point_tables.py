@@ -74,6 +74,12 @@ def test_other_columns_are_left_out_with_a_word(tmp_path: Path) -> None:
     assert curve.remarks == ("columns left out (not among psnr, psnr-y, ms-ssim, ms-ssim-y, ms-ssim-db): lpips",)
 
 
+@pytest.mark.parametrize("name", ["a" * 1_001, "lab/\n"])
+def test_a_bad_name_is_blamed_on_its_option(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"^--as: the name must be "):
+        read(tmp_path, "bpp,psnr\n.1,30\n", metadata=CurveMetadata("kodak", name))
+
+
 def test_a_rate_that_is_hardly_in_bits_per_pixel_is_noted(tmp_path: Path) -> None:
     assert read(tmp_path, "bpp,psnr\n1000,30\n5000,31\n").remarks == (
         "the highest rate, 5000, is above 24 bits per pixel: check its unit",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+import click
 import pytest
+from command_line import invoke
 
+from bench.cli.main import main
 from bench.system.interruption import SIGNALS, Interrupted, interrupted_once, stop_on_signal
 
 if TYPE_CHECKING:
@@ -48,6 +52,57 @@ def test_the_first_signal_is_raised_and_others_are_ignored(number: signal.Signal
         signal.raise_signal(number)
     assert raised.value.signal == number
     assert {signal.getsignal(each) for each in SIGNALS} == {signal.SIG_IGN}
+
+
+@interrupted_once()
+def interrupted_while_importing(*, again: bool) -> None:
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        with contextlib.suppress(ImportError):
+            raise ImportError("initialization failed") from None
+    if again:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_that_was_dropped_is_followed_by_another() -> None:
+    interrupted_while_importing(again=False)
+    for number, how in SIGNALS.items():
+        signal.signal(number, how)
+    with pytest.raises(Interrupted):
+        interrupted_while_importing(again=True)
+
+
+@interrupted_once()
+def interrupted_while_it_ends(done: list[str]) -> None:
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.raise_signal(signal.SIGINT)
+        done.append("its children are ended")
+
+
+def test_a_second_signal_does_not_disturb_the_first_on_its_way() -> None:
+    done: list[str] = []
+    with pytest.raises(Interrupted):
+        interrupted_while_it_ends(done)
+    assert done
+
+
+def test_an_import_that_a_signal_interrupted_ends_as_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    @click.command()
+    def importing() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:  # as a C extension does while it is loaded
+            raise ImportError("initialization failed") from error
+
+    def leave(status: int) -> NoReturn:
+        raise SystemExit(status)
+
+    monkeypatch.setattr(main, "get_command", lambda *_: importing)
+    monkeypatch.setattr("os._exit", leave)
+    assert invoke("importing") == (128 + signal.SIGINT, "interrupted\n")
 
 
 @pytest.mark.parametrize("number", SIGNALS)
