@@ -260,6 +260,9 @@ def _files(weights: str) -> dict[float, Path]:
 def _loaded(codec: type[ModelCodec], path: Path, _sha256: str, quality: float, place: tuple[str, str]) -> nn.Module:
     import torch  # noqa: PLC0415
 
+    from bench.learned.coding.symbol_limit import limit_symbols  # noqa: PLC0415
+
+    limit_symbols()
     model = codec.load(path).requires_grad_(requires_grad=False)
     codec.prepare(model, quality)
     return model.to(torch.device(place[1]))

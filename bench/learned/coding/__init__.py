@@ -10,6 +10,7 @@ transforms            pictures to latents and back; subpixel, row_tiles: faster 
 tiles                 transforms of big pictures in tiles
 loaded_model          a model that is ready to code
 strings, stages       models with their own entropy coder: their strings as a payload, and their stages
+symbol_limit          limit on the symbols that CompressAI's range coder accepts
 diagnosis             latents and bits of each element
 complexity            parameters and multiply-accumulate operations
 """

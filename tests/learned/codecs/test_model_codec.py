@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 from command_line import bench
+from compressai import ans
 from compressai.models import ScaleHyperprior
 from PIL import Image
 
@@ -18,6 +19,8 @@ from bench.cli.main import main
 from bench.codecs.probe import Listener, listening
 from bench.codecs.registry import codec_class, resolve_codecs
 from bench.images.picture import Picture
+from bench.learned.coding.symbol_limit import limit_symbols
+from bench.learned.models.quantization import MAX_SYMBOL
 from bench.learned.weights.own_models import load_own
 from bench.learned.weights.state_dicts import require_sound
 from bench.results.export import read_results
@@ -200,6 +203,32 @@ def test_what_no_file_holds_is_an_error_of_the_codec(own: Path) -> None:
     codec = codec_class("mymodel.py:Strange")(1, weights=str(own / "runs/q1.pth.tar"))
     with pytest.raises(CodecError, match="compress gave a Tensor"):
         codec.encode(Picture(np.zeros((64, 64, 3), np.uint8)))
+
+
+@pytest.mark.parametrize("factor", [1e12, 1e30])
+def test_latents_of_a_diverged_model_are_refused(factor: float, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = torch.load("runs/q1.pth.tar")["state_dict"]
+    state["module.g_a.6.weight"] *= factor
+    torch.save({"state_dict": state}, own / "diverged.pth.tar")
+
+    def endless(self: object, symbols: list[int], *_: object) -> None:
+        del self
+        pytest.fail(f"CompressAI may never finish coding {min(symbols)} to {max(symbols)}")
+
+    monkeypatch.setattr(ans.RansEncoder, "encode_with_indexes", endless)
+    codec = codec_class("mymodel.py:Mine")(1, weights="diverged.pth.tar")
+    with pytest.raises(CodecError, match=r"^latents beyond 16777216, or not finite: the model has diverged"):
+        codec.encode(Picture(np.full((64, 64, 3), 130, np.uint8)))
+
+
+@pytest.mark.parametrize("encoder", [ans.RansEncoder, ans.BufferedRansEncoder])
+def test_symbols_are_limited_in_each_encoder_of_compressai(encoder: type[Any]) -> None:
+    limit_symbols()
+    tables = [0, 0], [[0, 65534, 65535, 65536]], [4], [0]
+    encoder().encode_with_indexes([MAX_SYMBOL - 1, 1 - MAX_SYMBOL], *tables)
+    for symbol in (MAX_SYMBOL, -MAX_SYMBOL):
+        with pytest.raises(CodecError, match="the model has diverged"):
+            encoder().encode_with_indexes([0, symbol], *tables)
 
 
 def test_compressais_names_are_names_of_codecs() -> None:
