@@ -194,11 +194,9 @@ class WavefrontLatentCodec(LatentCodec):
     _dtype = torch.float32
     """Type of the neighbours."""
 
-    def _wavefronts(self, coder: RangeCoder, y: Tensor | None, prepared: Tensor, size: Size) -> tuple[Tensor, Tensor]:
-        """y_hat (1, M, h, w), and the network's outputs for its elements (1, outputs, h, w).
-
-        `prepared` is the part of the network that does not depend on y, (positions in order, features).
-        """
+    def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
+        """See `LatentCodec`."""
+        z_hat, prepared = self._side_information(coder, y, size)
         wave = wavefront(*size, self._kernel)
         wanted = in_order(y, wave.order)
         known = torch.zeros(wave.num_rows, self.num_channels, dtype=self._dtype)
@@ -210,7 +208,15 @@ class WavefrontLatentCodec(LatentCodec):
             decoded, described, known[wave.rows[step]] = self._scaled(values, outputs)
             y_hat.put(wave.order[step], decoded)
             parameters.put(wave.order[step], described)
-        return y_hat.values, parameters.values
+        return self._latents(y_hat.values, z_hat, parameters.values)
+
+    @abc.abstractmethod
+    def _side_information(self, coder: RangeCoder, y: Tensor | None, size: Size) -> tuple[Tensor | None, Tensor]:
+        """Code z; return z_hat and the part of the network that does not depend on y, (positions, features)."""
+
+    @abc.abstractmethod
+    def _latents(self, y_hat: Tensor, z_hat: Tensor | None, params: Tensor) -> Latents:
+        """The decoded latents, given the network's outputs (1, outputs, h, w) for their elements."""
 
     @abc.abstractmethod
     def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
@@ -234,12 +240,6 @@ class AutoregressiveLatentCodec(WavefrontLatentCodec):
         self._network, self._kernel = ContextNetwork.of(model), model.config.kernel
         self._has_mean = model.config.mean
 
-    def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
-        """See `LatentCodec`."""
-        z_hat, prepared = self._side_information(coder, y, size)
-        y_hat, params = self._wavefronts(coder, y, prepared, size)
-        return Latents(y_hat, z_hat, *split_parameters(params, mean=self._has_mean))
-
     def bits(self, latents: Latents) -> dict[str, Tensor]:
         """See `LatentCodec`."""
         side = {} if self._hyperprior is None else self._hyperprior.bits(latents)
@@ -250,12 +250,14 @@ class AutoregressiveLatentCodec(WavefrontLatentCodec):
         return self._elements.code(coder, y, scales, means)
 
     def _side_information(self, coder: RangeCoder, y: Tensor | None, size: Size) -> tuple[Tensor | None, Tensor]:
-        """z_hat, and the part of the network that does not depend on y, (positions in order, outputs)."""
         z_hat = params = None
         if self._hyperprior is not None:
             z_hat, params = self._hyperprior.code(coder, y, size)
         order = wavefront(*size, self._kernel).order
         return z_hat, self._network.prepare(in_order(params, order), len(order))
+
+    def _latents(self, y_hat: Tensor, z_hat: Tensor | None, params: Tensor) -> Latents:
+        return Latents(y_hat, z_hat, *split_parameters(params, mean=self._has_mean))
 
 
 class AsPicture:
@@ -309,7 +311,7 @@ class Channels:
     def bits(self, values: Tensor) -> Tensor:
         """Bits of each of the coded values (1, C, h, w)."""
         indexes = self._indexes((values.shape[2], values.shape[3]))
-        bits = self.tables.bits(indexes, symbols_of(values[0].contiguous(), self._medians))
+        bits = self.tables.bits(indexes, symbols_of(values[0], self._medians))
         return torch.from_numpy(bits).view(values.shape)
 
     def _indexes(self, size: Size) -> NDArray[np.int32]:
@@ -352,9 +354,9 @@ class _Elements:
 
     def bits(self, latents: Latents) -> Tensor:
         """Bits of each element of y."""
-        y_hat, scales = latents.y_hat.contiguous(), cast("Tensor", latents.scales).contiguous()
-        means = None if latents.means is None else latents.means.contiguous()
-        return torch.from_numpy(self.tables.bits(self._indexes(scales), symbols_of(y_hat, means))).view(y_hat.shape)
+        indexes = self._indexes(cast("Tensor", latents.scales))
+        bits = self.tables.bits(indexes, symbols_of(latents.y_hat, latents.means))
+        return torch.from_numpy(bits).view(latents.y_hat.shape)
 
     def _indexes(self, scales: Tensor) -> NDArray[np.uint8]:
         return torch.bucketize(scales.flatten(), self._bounds, out_int32=True).numpy().astype(np.uint8)

@@ -17,7 +17,7 @@ import torch
 
 from bench.learned.coding.cdfs import OUTSIDE, REACHES, SUREST, MixtureCdfs
 from bench.learned.coding.entropy_parameters import ContextNetwork, one_thread
-from bench.learned.coding.latent_codecs import AutoregressiveLatentCodec, Hyperprior, Latents, Size, in_order
+from bench.learned.coding.latent_codecs import AutoregressiveLatentCodec, Hyperprior, Latents, in_order
 from bench.learned.models.entropy import PRECISION
 from bench.learned.models.mixture import SCALE_BOUND, Mixture
 from bench.learned.models.quantization import MAX_SYMBOL, symbols_of
@@ -92,7 +92,7 @@ def element_bits(latents: Latents, distributions: Callable[[Tensor], MixtureCdfs
     params, values = (cast("Tensor", in_order(each, positions)) for each in (latents.params, y_hat))
     bits = [
         torch.from_numpy(distributions(some).bits(np.arange(each.numel()), symbols_of(each, None)))
-        for some, each in zip(torch.split(params, _PIECE), torch.split(values.contiguous(), _PIECE), strict=True)
+        for some, each in zip(torch.split(params, _PIECE), torch.split(values, _PIECE), strict=True)
     ]
     return torch.cat(bits).view(-1, y_hat.shape[1]).t().reshape(y_hat.shape)
 
@@ -113,17 +113,14 @@ class MixtureLatentCodec(AutoregressiveLatentCodec):
         self.y_tables, self.num_channels = SUREST, model.config.M
         self.z_channels = self._hyperprior.channels
 
-    def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
-        """See `LatentCodec`."""
-        z_hat, prepared = self._side_information(coder, y, size)
-        y_hat, params = self._wavefronts(coder, y, prepared, size)
-        return Latents(y_hat, z_hat, params=params)
-
     def bits(self, latents: Latents) -> dict[str, Tensor]:
         """See `LatentCodec`."""
         with one_thread():
             found = element_bits(latents, lambda params: rows_of(elements_of(params)))
             return self._hyperprior.bits(latents) | {"y": found}
+
+    def _latents(self, y_hat: Tensor, z_hat: Tensor | None, params: Tensor) -> Latents:
+        return Latents(y_hat, z_hat, params=params)
 
     def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
         coded = code_integers(coder, y, rows_of(elements_of(params)))

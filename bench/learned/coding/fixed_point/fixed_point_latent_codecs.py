@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -66,17 +65,11 @@ class FixedPointLatentCodec(WavefrontLatentCodec):
         self._kernel, self._grid = network.kernel, network.grid
         self._output_grids = network.output_grids
 
-    def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
-        """See `LatentCodec`."""
+    def _side_information(self, coder: RangeCoder, y: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
         z = None if y is None else self._analysis(y)
         symbols = self._z.code_symbols(coder, z, z_size(size))
         prepared = self._network.prepare(symbols)[wavefront(*size, self._kernel).order]
-        y_hat, params = self._wavefronts(coder, y, prepared, size)
-        return self._latents(y_hat, self._z.values(symbols), params)
-
-    @abc.abstractmethod
-    def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
-        """The decoded latents."""
+        return self._z.values(symbols), prepared
 
     def _z_bits(self, latents: Latents) -> Tensor:
         return self._z.bits(cast("Tensor", latents.z_hat))
@@ -97,11 +90,10 @@ class GaussianLatentCodec(FixedPointLatentCodec):
     def bits(self, latents: Latents) -> dict[str, Tensor]:
         """See `LatentCodec`."""
         scales, means = cast("Tensor", latents.scales), cast("Tensor", latents.means)
-        symbols = (latents.y_hat - means).round().int().flatten().numpy()
-        bits = self.y_tables.bits(self._indexes(scales * SCALE_GRID), symbols)
+        bits = self.y_tables.bits(self._indexes(scales * SCALE_GRID), symbols_of(latents.y_hat, means))
         return {"z": self._z_bits(latents), "y": torch.from_numpy(bits).view(latents.y_hat.shape)}
 
-    def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
+    def _latents(self, y_hat: Tensor, z_hat: Tensor | None, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, *params.chunk(2, 1))
 
     def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
@@ -129,7 +121,7 @@ class IntegerMixtureLatentCodec(FixedPointLatentCodec):
             bits = element_bits(latents, lambda params: self._mixture.rows(params.double() * self._output_grids))
         return {"z": self._z_bits(latents), "y": bits}
 
-    def _latents(self, y_hat: Tensor, z_hat: Tensor, params: Tensor) -> Latents:
+    def _latents(self, y_hat: Tensor, z_hat: Tensor | None, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, params=params)
 
     def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
