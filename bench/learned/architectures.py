@@ -36,10 +36,7 @@ FURTHER: Mapping[str, Architecture] = {
     "mbt2018-mean-vbr": Architecture(
         title="Mean & scale hyperprior, variable rate", is_variable=True, has_variable_z=True
     ),
-    "mbt2018-vbr": Architecture(
-        title="Joint, variable rate",
-        is_variable=True,
-    ),
+    "mbt2018-vbr": Architecture(title="Joint, variable rate", is_variable=True),
     "cheng2020-anchor": Architecture(title="Cheng 2020, anchor", widths="N"),
     "cheng2020-anchor-checkerboard": Architecture(title="Cheng 2020, checkerboard", widths="N"),
     "elic2022-official": Architecture(title="ELIC"),

@@ -57,9 +57,9 @@ class RowTiled(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - any result of the function
         """Call a function of PyTorch."""
-        ours = _OURS.get(func)
-        if ours is not None and args[0].device.type == "cpu":
-            func = functools.partial(ours, self._threads)
+        replacement = _REPLACEMENTS.get(func)
+        if replacement is not None and args[0].device.type == "cpu":
+            func = functools.partial(replacement, self._threads)
         return func(*args, **(kwargs or {}))
 
 
@@ -81,21 +81,17 @@ def _convolved(  # noqa: PLR0917 - the arguments of `torch.conv2d`
     reach, breadth = (step * (side - 1) + 1 for step, side in zip(spacing, weight.shape[2:], strict=True))
     height, width = (x.shape[2] + 2 * above - reach) // down + 1, (x.shape[3] + 2 * beside - breadth) // across + 1
 
-    def tile(first: int, last: int) -> Tensor:
-        top, bottom = first * down - above, (last - 1) * down - above + reach
-        seen = x[:, :, max(top, 0) : bottom]
-        if top < 0 or bottom > x.shape[2]:
-            seen = F.pad(seen, (0, 0, max(-top, 0), max(bottom - x.shape[2], 0)))
-        return torch.conv2d(seen, weight, bias, stride, (0, beside), dilation, groups)
-
-    features = torch.empty(
-        (x.shape[0], weight.shape[0], height, width), dtype=x.dtype, memory_format=torch.channels_last
-    )
+    size = (x.shape[0], weight.shape[0], height, width)
+    features = torch.empty(size, dtype=x.dtype, memory_format=torch.channels_last)
 
     def compute(first: int, last: int) -> None:
-        features[:, :, first:last] = tile(first, last)
+        top, bottom = first * down - above, (last - 1) * down - above + reach
+        rows = x[:, :, max(top, 0) : bottom]
+        if top < 0 or bottom > x.shape[2]:
+            rows = F.pad(rows, (0, 0, max(-top, 0), max(bottom - x.shape[2], 0)))
+        features[:, :, first:last] = torch.conv2d(rows, weight, bias, stride, (0, beside), dilation, groups)
 
-    _each(compute, _cuts(height, height * width * weight.numel()), threads)
+    _compute_tiles(compute, _cuts(height, height * width * weight.numel()), threads)
     return features
 
 
@@ -107,25 +103,25 @@ def _normalised(threads: int, x: Tensor, beta: Tensor, gamma: Tensor, *, inverse
         n = torch.conv2d(rows.square(), weight, beta)
         rows.mul_(n.sqrt_() if inverse else n.rsqrt_())
 
-    _each(compute, _cuts(x.shape[2], x.shape[2] * x.shape[3] * gamma.numel()), threads)
+    _compute_tiles(compute, _cuts(x.shape[2], x.shape[2] * x.shape[3] * gamma.numel()), threads)
     return x
 
 
-def _alone(func: Callable[..., Tensor], _threads: int, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401  # func's own
+def _on_one_thread(func: Callable[..., Tensor], _threads: int, *args: Any, **kwargs: Any) -> Tensor:  # noqa: ANN401
     with one_thread():
         return func(*args, **kwargs)
 
 
-_OURS: Mapping[Any, Callable[..., Tensor]] = {
+_REPLACEMENTS: Mapping[Any, Callable[..., Tensor]] = {
     torch.conv2d: _convolved,
     normalised: _normalised,
-    **{func: functools.partial(_alone, func) for func in (torch.sigmoid, torch.softmax)},
+    **{func: functools.partial(_on_one_thread, func) for func in (torch.sigmoid, torch.softmax)},
 }
-"""The replaced functions; the first argument is the number of threads."""
+"""PyTorch function to the one that replaces it, whose first argument is the number of threads."""
 
 
-def _each(compute: Callable[[int, int], None], cuts: list[int], threads: int) -> None:
-    """Compute the tiles between rows, each on one thread."""
+def _compute_tiles(compute: Callable[[int, int], None], cuts: list[int], threads: int) -> None:
+    """Call `compute` for the rows between each two cuts, with one thread per call."""
     if len(cuts) == 2:  # a single tile needs no other thread
         with one_thread():
             compute(*cuts)

@@ -46,7 +46,7 @@ Value = None | bool | int | float | str | bytes | list["Value"] | tuple["Value",
 """Types of arguments in a file."""
 
 _CONSTANTS: dict[bytes, Value] = {b"n": None, b"f": False, b"t": True}
-_TAGS = {id(None): b"n", id(False): b"f", id(True): b"t"}
+_TAGS = {id(value): tag for tag, value in _CONSTANTS.items()}
 
 
 @dataclass(frozen=True, slots=True)

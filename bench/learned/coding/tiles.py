@@ -100,21 +100,17 @@ class Grid:
             ]
             yield Tile((kept[0], kept[1]), (seen[0], seen[1]))
 
-    @property
-    def is_whole(self) -> bool:
-        """Whether there is one tile."""
-        return self.side == WHOLE or max(self.size) * LATENT_STRIDE <= self.side
-
-    def compute(self, tile: Callable[[Tile], None]) -> None:
-        """Apply a function to every tile; if it uses global means, compute these first in extra passes."""
-        if self.is_whole:
-            tile(next(iter(self)))
+    def compute(self, function: Callable[[Tile], None]) -> None:
+        """Call a function for every tile; if it uses global means, compute these first in extra passes."""
+        tiles = list(self)
+        if len(tiles) == 1:
+            function(tiles[0])
             return
         means = GlobalMeans(self.size)
         while not means.are_known:
-            for each in self:
-                with means.of(each):
-                    tile(each)
+            for tile in tiles:
+                with means.of(tile):
+                    function(tile)
             means.advance()
 
 

@@ -64,7 +64,23 @@ class Transforms(abc.ABC):
             picture: of any size.
             side: of the tiles in pixels, of luma for planes; see `tiles`.
         """
-        return self.latents(self._grid(picture.height, picture.width, side), self._samples(picture), self.stride)
+        grid, samples = self._grid(picture.height, picture.width, side), self._samples(picture)
+        y: list[Tensor] = []
+
+        def compute(tile: Tile) -> None:
+            down, across = tile.seen_at(self.stride)
+            seen = samples[down, across].contiguous().to(self._device)
+            x = seen.permute(2, 0, 1)[None].float().div_(255)  # channels-last, as the samples are
+            below, right = down.stop - down.start - x.shape[2], across.stop - across.start - x.shape[3]
+            part: Tensor = self._g_a(F.pad(x, (0, right, 0, below), mode="replicate"))
+            if not y:
+                size = (1, part.shape[1], *grid.size)
+                y.append(torch.empty(size, dtype=part.dtype, memory_format=torch.channels_last))
+            y[0][..., *tile.kept] = part[..., *tile.inner(1)].cpu()
+
+        with self._exactly():
+            grid.compute(compute)
+        return y[0]
 
     def require_memory(self, height: int, width: int, side: int = WHOLE) -> None:
         """Refuse a picture if this machine does not have the memory for its synthesis, before it is decoded.
@@ -101,25 +117,6 @@ class Transforms(abc.ABC):
 
     def _grid(self, height: int, width: int, side: int) -> Grid:
         return Grid(self.latent_size(height, width), side, self._reach)
-
-    def latents(self, grid: Grid, samples: Tensor, scale: int) -> Tensor:
-        """The latents (1, M, h, w), on the CPU, of 8-bit samples (H, W, C) with `scale` samples per latent."""
-        y: list[Tensor] = []
-
-        def compute(tile: Tile) -> None:
-            down, across = tile.seen_at(scale)
-            seen = samples[down, across].contiguous().to(self._device)
-            x = seen.permute(2, 0, 1)[None].float().div_(255)  # channels-last, as the samples are
-            below, right = down.stop - down.start - x.shape[2], across.stop - across.start - x.shape[3]
-            part: Tensor = self._g_a(F.pad(x, (0, right, 0, below), mode="replicate"))
-            if not y:
-                size = (1, part.shape[1], *grid.size)
-                y.append(torch.empty(size, dtype=part.dtype, memory_format=torch.channels_last))
-            y[0][..., *tile.kept] = part[..., *tile.inner(1)].cpu()
-
-        with self._exactly():
-            grid.compute(compute)
-        return y[0]
 
     def _decoded(self, y_hat: Tensor, tile: Tile) -> Tensor:
         """Output of the synthesis for the seen part of the latents, in float32."""

@@ -58,7 +58,9 @@ class ModelConfig:
     """Whether there is a filter after the decoder."""
 
     def __post_init__(self) -> None:
-        self._require_types()
+        for name, kind in _TYPES.items():
+            if type(value := getattr(self, name)) is not kind:
+                raise UsageError(f"{name} is {value!r}, not of type {kind.__name__}")
         if self.family not in FAMILIES:
             raise unknown("family", self.family, FAMILIES)
         for field in dataclasses.fields(self)[3:]:
@@ -74,11 +76,6 @@ class ModelConfig:
             raise unknown("distribution", self.distribution, get_args(Distribution))
         if self.guide not in get_args(Guide):
             raise unknown("guide", self.guide, get_args(Guide))
-
-    def _require_types(self) -> None:
-        for name, kind in _TYPES.items():
-            if type(value := getattr(self, name)) is not kind:
-                raise UsageError(f"{name} is {value!r}, not of type {kind.__name__}")
 
     def described(self) -> dict[str, Any]:
         """The fields as stored in files: options added later are stored only for families that have them."""

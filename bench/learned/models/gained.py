@@ -226,10 +226,9 @@ def _between(name: str, block: nn.Module, factor: Tensor) -> dict[str, Tensor]:
     for unit, layer in block.named_modules():
         path = f"{name}.{unit}"
         if unit.endswith("conv"):
-            first, last = ("0", "4")
             convolutions = cast("nn.Sequential", layer)
-            found |= _fed(f"{path}.{first}", convolutions[0], 1 / factor)
-            found |= _scaled(f"{path}.{last}", convolutions[4], factor)
+            found |= _fed(f"{path}.0", convolutions[0], 1 / factor)
+            found |= _scaled(f"{path}.4", convolutions[4], factor)
         elif unit == "conv_b.3":
             found |= _fed(path, layer, 1 / factor)
     return found

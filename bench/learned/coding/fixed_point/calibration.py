@@ -272,14 +272,14 @@ def _convolved(layer: Linear, values: _Activations) -> tuple[Tensor, Tensor, Ten
 
 
 def _centred(exact: Tensor, sums: Tensor, units: Tensor) -> Tensor:
-    """The bias, in units, with which sums (B, C, h, w) have the mean of the exact ones."""
-    return ((exact - sums).mean((0, 2, 3)) / units).round()
+    """The bias, in units, that gives sums (B, C, h, w) in units the mean of the exact ones."""
+    return ((exact - sums * units.view(1, -1, 1, 1)).mean((0, 2, 3)) / units).round()
 
 
 def _hidden(layer: Linear, values: _Activations) -> tuple[Layer, _Activations]:
     weight, units, sums = _convolved(layer, values)
     exact = layer.sums(values.exact)
-    bias = _centred(exact, sums * units.view(1, -1, 1, 1), units)
+    bias = _centred(exact, sums, units)
     finished, activations = _finished(layer, exact, sums + bias.view(1, -1, 1, 1), units)
     return Layer(weight.to(torch.int8), bias.int(), finished, layer.spread), activations
 
@@ -311,7 +311,7 @@ def _first(floats: LinearNetwork, z: _Activations, y: _Activations, kernel: int)
 
     exact = context(y.exact, floats.context.flatten(1)) + floats.hyper[-1].sums(z.exact) + floats.bias.view(1, -1, 1, 1)
     sums = context(y.integers, weight) + _applied(into, hyper_sums)
-    bias = _centred(exact, sums * units.view(1, -1, 1, 1), units)
+    bias = _centred(exact, sums, units)
     layer = Linear(floats.context, floats.bias, slope=floats.slope)
     finished, activations = _finished(layer, exact, sums + bias.view(1, -1, 1, 1), units)
     return Layer(weight.view(floats.context.shape).to(torch.int8), bias.int(), finished, 1), hyper, activations
@@ -326,7 +326,7 @@ def _neighbours(values: Tensor, kernel: int) -> Tensor:
 
 def _last(layer: Linear, values: _Activations, outputs: Outputs) -> Layer:
     weight, units, sums = _convolved(layer, values)
-    bias = _centred(layer.sums(values.exact), sums * units.view(1, -1, 1, 1), units)
+    bias = _centred(layer.sums(values.exact), sums, units)
     finished = rescaling(units * outputs.grids, 1, outputs.low.double(), outputs.high.double())
     return Layer(weight.to(torch.int8), bias.int(), finished, 1)
 

@@ -167,27 +167,26 @@ def _network(found: dict[str, Tensor], described: dict[str, Any], model: Learned
 
 def _require_fit(network: Network, model: LearnedModel) -> None:
     """Check that the layers lead from a model's z and y to the parameters of its y."""
-    config, taps = model.config, (model.config.kernel**2 - 1) // 2
-    layers = [(layer, tuple(layer.weight.shape[1:])) for layer in _layers(network)]
+    config, taps, layers = model.config, (model.config.kernel**2 - 1) // 2, _layers(network)
     inputs, scale = config.N, 1
-    for layer, _ in layers[: len(network.hyper)]:
+    for layer in network.hyper:
         _require(layer.weight.dim() == 4 and layer.weight.shape[1] == inputs, "hyper-synthesis")
         _require(layer.spread >= 1 and len(layer.weight) % layer.spread**2 == 0, "hyper-synthesis")
         inputs, scale = len(layer.weight) // layer.spread**2, scale * layer.spread
     _require(scale == HYPER_STRIDE and inputs == len(network.context.weight), "hyper-synthesis")
-    _require(layers[len(network.hyper)][1] == (taps, config.M), "context model")
+    _require(network.context.weight.shape[1:] == (taps, config.M), "context model")
     for layer in network.entropy:
-        _require(tuple(layer.weight.shape[1:]) == (inputs, 1, 1), "entropy parameters")
+        _require(layer.weight.shape[1:] == (inputs, 1, 1), "entropy parameters")
         inputs = len(layer.weight)
     wanted = (3 * COMPONENTS if isinstance(model, MixtureModel) else 2) * config.M
     _require(inputs == wanted and network.output_grids.shape == (wanted,), "entropy parameters")
     _require(network.medians.shape == (config.N,), "medians")
     vectors = [(network.z_entry, config.N), (network.y_entry, config.M)]
-    vectors += [(layer.rescaling, len(layer.weight)) for layer, _ in layers]
+    vectors += [(layer.rescaling, len(layer.weight)) for layer in layers]
     for rescaling, count in vectors:
         fields = (getattr(rescaling, name) for name in _RESCALING)
         _require(all(field.shape == (count,) for field in fields), "rescaling")
-    _require(all(layer.bias.shape == layer.weight.shape[:1] for layer, _ in layers), "bias")
+    _require(all(layer.bias.shape == layer.weight.shape[:1] for layer in layers), "bias")
     grids = torch.cat((network.output_grids, torch.tensor([network.grid])))
     _require(bool((grids > 0).all() and (grids & (grids - 1) == 0).all()), "grids")
     _require_lookups(network, model)
