@@ -1,6 +1,7 @@
 """CompressAI's architectures: aliases of families, and those coded by CompressAI's own code.
 
-`ALIASES` has the names of families here, `FURTHER` the other architectures. This module does not import torch.
+`ALIASES` maps to the families of this package, `FURTHER` lists all other architectures. This module does not import
+torch.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """An architecture of CompressAI that is not a family here."""
+    """An architecture of CompressAI that is not a family of this package."""
 
     title: str
     """Name in legends and tables."""
     widths: Literal["N", "N, M"] = "N, M"
-    """Names of the widths in its constructor."""
+    """Width arguments of its constructor."""
     is_variable: bool = False
-    """Whether one checkpoint has all rates."""
+    """Whether one checkpoint covers all rates."""
     has_variable_z: bool = False
-    """Whether its constructor takes vr_entbttlnck, with which the quantisation step of z varies, too."""
+    """Whether its constructor takes `vr_entbttlnck`, which makes the quantisation step of z variable, too."""
 
 
 FURTHER: Mapping[str, Architecture] = {
@@ -42,17 +43,17 @@ FURTHER: Mapping[str, Architecture] = {
     "elic2022-official": Architecture(title="ELIC"),
     "elic2022-chandelier": Architecture(title="ELIC, Chandelier's"),
 }
-"""Name in CompressAI to the architecture."""
+"""Architectures by their name in CompressAI."""
 
 ALIASES: Mapping[str, str] = {
     family.compressai: name for name, family in FAMILIES.items() if family.compressai is not None
 }
-"""Name in CompressAI to the name of the family here."""
+"""Name in CompressAI to the name of the family in this package."""
 
 CODECS: Mapping[str, str] = {name: f"bench.learned.codecs:{name}" for name in FURTHER}
 """Codec name to "module:attribute", for `bench.codecs.registry`."""
 
 
 def compressai_name(family: str) -> str:
-    """CompressAI's name of a family or architecture; the name itself, if CompressAI has none."""
+    """Return CompressAI's name of a family or architecture, or the given name if CompressAI has none."""
     return (FAMILIES[family].compressai or family) if family in FAMILIES else family

@@ -16,7 +16,7 @@ MODIFIERS = {"qr": "QR", "ft": "tuned synthesis"}
 """Modifiers of fine-tuned decoders, with their titles: with a rectifier, or the synthesis only."""
 
 FIXED_POINT = "-int"
-"""Suffix of a family's name if its entropy model is in integers."""
+"""Suffix of codec names with a fixed-point entropy model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,32 +26,32 @@ class LearnedFamily:
     title: str
     """Name in legends and tables."""
     paper: str
-    """The paper of the model."""
+    """Paper that introduced the model."""
     model: str
-    """The model's class, "module:Class"."""
+    """Class of the model, "module:Class"."""
     widths: tuple[int, int]
     """N and M of the package's weights; see `bench.learned.models`."""
     file_id: int
-    """The byte that identifies the family in files. It must never change or be used again."""
+    """Byte that identifies the family in files. It must never change or be reused."""
     options: frozenset[str] = frozenset()
-    """The fields of `ModelConfig`, besides the widths, that apply to the family."""
+    """Fields of `ModelConfig`, other than the widths, that apply to the family."""
     picture: Literal["rgb", "yuv420"] = "rgb"
-    """Kind of the pictures."""
+    """Pixel format of the pictures."""
     compressai: str | None = None
     """Name of the architecture in CompressAI's zoo."""
     synonyms: tuple[str, ...] = ()
     """Names in published results."""
     reach: int = 2
-    """Latents around a part of a picture on which the analysis and the synthesis of the part depend, at most.
+    """Number of latents around a region that its analysis and synthesis depend on, at most.
 
     Four 5x5 convolutions of stride 2 reach 30 pixels; four transposed ones 1 + 1/2 + 1/4 + 1/8 latents. Means over the
     whole picture do not count."""
     modifiers: tuple[str, ...] = ()
     """Modifiers of the family's fine-tuned decoders (`MODIFIERS`)."""
     fixed_point_id: int | None = None
-    """The byte that identifies the family's codec in integers, or None."""
+    """Byte that identifies the family's fixed-point codec, or None."""
     adds: Mapping[str, str] = field(default_factory=dict)
-    """Families that lack one component of this one, and the name of that component."""
+    """Families that differ from this one by a missing component, and the name of that component."""
 
 
 _CONTEXT = frozenset({"kernel", "distribution", "mean"})
@@ -149,22 +149,22 @@ FAMILIES: Mapping[str, LearnedFamily] = {
         fixed_point_id=11,
     ),
 }
-"""Families by name, from the simplest entropy model to the most complex; those of planes last."""
+"""Families by name, from the simplest entropy model to the most complex, then those for YUV 4:2:0."""
 
 RGB = tuple(name for name, family in FAMILIES.items() if family.picture == "rgb")
-"""The families of RGB pictures."""
+"""Families for RGB pictures."""
 
 YUV420 = tuple(name for name, family in FAMILIES.items() if family.picture == "yuv420")
-"""The families of YUV 4:2:0 planes."""
+"""Families for YUV 4:2:0 planes."""
 
 FILE_IDS: Mapping[int, str] = {family.file_id: name for name, family in FAMILIES.items()} | {
     family.fixed_point_id: name + FIXED_POINT for name, family in FAMILIES.items() if family.fixed_point_id is not None
 }
-"""Byte in a file to the codec that decodes it, without modifiers: these decode the files of their family."""
+"""Byte in a file to the codec that decodes it. Codecs with modifiers decode the files of their family."""
 
 
 def codec_names() -> tuple[str, ...]:
-    """Names of the learned codecs: families, their modifiers, and those in integers."""
+    """Return the names of the learned codecs: families, families with a modifier, and fixed-point codecs."""
     plain = tuple(FAMILIES)
     modified = (f"{name}+{m}" for m in MODIFIERS for name, family in FAMILIES.items() if m in family.modifiers)
     fixed = (name + FIXED_POINT for name, family in FAMILIES.items() if family.fixed_point_id is not None)
@@ -172,7 +172,7 @@ def codec_names() -> tuple[str, ...]:
 
 
 def parts_of(codec: str) -> tuple[str, str | None, bool]:
-    """Family and modifier of a learned codec's name, and whether its entropy model is in integers."""
+    """Split a learned codec's name into its family, its modifier, and whether it is a fixed-point codec."""
     name, _, modifier = codec.partition("+")
     family = name.removesuffix(FIXED_POINT)
     return family, modifier or None, family != name

@@ -1,8 +1,8 @@
 """The lambda of each quality: the weight of the distortion in the rate-distortion loss.
 
-The loss is R + lambda * 255^2 * MSE or R + lambda * (1 - MS-SSIM), with R in bits per pixel and CompressAI's lambdas
-for qualities 1 to 8 (docs/source/zoo.rst of CompressAI), as used for its published checkpoints. Models
-of YUV 4:2:0 have the four lambdas of Duan et al. 2023. This module does not import torch.
+The loss is R + lambda * 255^2 * MSE or R + lambda * (1 - MS-SSIM), with R in bits per pixel. Qualities 1 to 8 have the
+lambdas of CompressAI's published checkpoints (docs/source/zoo.rst of CompressAI); models for YUV 4:2:0 have the four of
+Duan et al. 2023. This module does not import torch.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ LAMBDAS: Mapping[str, tuple[float, ...]] = {
     "ms-ssim": (2.40, 4.58, 8.73, 16.64, 31.73, 60.50, 115.37, 220.00),
     "mse-611": (0.015, 0.03, 0.045, 0.06),
 }
-"""Weight of the distortion for qualities 1, 2, ..., 8, by metric. CompressAI's attn ends at 6."""
+"""Lambdas of qualities 1, 2, ..., 8, by metric. CompressAI's attn ends at quality 6."""
 
 
 def lambda_of(quality: int, metric: str = "mse") -> float:
-    """The weight of the distortion for a quality.
+    """Return the lambda of a quality.
 
     Raises:
-        UsageError: there is no such metric or quality.
+        UsageError: the metric or quality does not exist.
     """
     if metric not in LAMBDAS:
         raise unknown("metric", metric, LAMBDAS)

@@ -1,7 +1,7 @@
-"""CompressAI without PyTorch Geometric and torchvision, whose imports take longer than all the rest of it.
+"""Import of CompressAI without PyTorch Geometric and torchvision, which take longer to import than all the rest.
 
-CompressAI registers their transforms by name, and derives its own of point clouds from classes of the first; no model
-needs them. While `compressai` is imported, modules whose classes are empty stand in for both.
+CompressAI registers their transforms by name and derives its point-cloud transforms from classes of PyTorch Geometric.
+No model needs any of these. While `compressai` is being imported, placeholder modules replace both packages.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LEFT_OUT = frozenset({"torch_geometric", "torchvision"})
 
 
 class _StandIn(ModuleType):
-    """A module that has every name: of an empty class, or of a function that makes decorators."""
+    """A module with every attribute: `object` for capitalised names, a decorator factory for others."""
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
@@ -28,7 +28,7 @@ class _StandIn(ModuleType):
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Finds `compressai` where it is, and while that is loaded, stand-ins for what is left out."""
+    """Finds `compressai` as usual and, while that is loading, placeholders for the packages that are left out."""
 
     left_out: frozenset[str] = frozenset()
 
@@ -53,19 +53,19 @@ class _Finder(MetaPathFinder, Loader):
             self.left_out = frozenset()
             for name, one in list(sys.modules.items()):
                 if isinstance(one, _StandIn):
-                    del sys.modules[name]  # whoever wants it gets the real one
+                    del sys.modules[name]  # later imports get the real module
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _StandIn(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing is in it."""
+        """Do nothing: the module is empty."""
 
 
 _FINDER = _Finder()
 
 
 def install() -> None:
-    """Import CompressAI quickly from now on, in this process."""
+    """Install the import hook in this process; further calls have no effect."""
     if _FINDER not in sys.meta_path:
         sys.meta_path.insert(0, _FINDER)
