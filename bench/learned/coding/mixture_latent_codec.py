@@ -1,9 +1,9 @@
-"""Latent codec with Gaussian mixtures: integer frequencies of each element are computed when it is coded.
+"""Latent codec with Gaussian mixtures: the integer frequencies of each element are computed when it is coded.
 
-A table per scale, as for a single Gaussian, is not possible: a mixture of three has nine parameters. The frequencies of
-a wavefront are therefore computed at once, over windows of integers around the mixtures' centres (`rows_of`).
+A table per scale, as for a single Gaussian, is not possible, because a mixture of three has nine parameters. Instead,
+the frequencies of a wavefront are computed together, over windows of integers around the mixtures' centres (`rows_of`).
 
-This module computes mixtures in floating point, `fixed_point.integer_mixture` in integers.
+This module computes mixtures in floating point; `fixed_point.integer_mixture` computes them in integers.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
 _PIECE = 64
-"""Positions whose distributions are computed at once where no order is needed; limits memory."""
+"""Number of positions whose distributions are computed together if no order is needed; limits memory."""
 
 
 def rows_of(mixture: Mixture) -> MixtureCdfs:
-    """The distributions of elements with given mixtures (K, n), in float64."""
+    """Return the distributions of elements, given their mixtures (K, n) in float64."""
     centres, reaches = _windows(mixture)
     return MixtureCdfs.of(centres.int().numpy(), reaches.numpy(), functools.partial(_frequencies, mixture, centres))
 
 
 def _windows(mixture: Mixture) -> tuple[Tensor, Tensor]:
-    """Centre of each element's window, an integer, and the index of its half-width."""
+    """Return the centre of each element's window, an integer, and the index of its half-width in `REACHES`."""
     centres = (mixture.weights * mixture.means).sum(0).round().clamp(-MAX_SYMBOL / 2, MAX_SYMBOL / 2)
     # The probability of a Gaussian beyond t is less than exp(-t^2 / 2).
     spread = (mixture.weights / OUTSIDE).log().clamp_(min=0).mul_(2).sqrt_().mul_(mixture.scales)
@@ -53,7 +53,7 @@ def _windows(mixture: Mixture) -> tuple[Tensor, Tensor]:
 
 
 def _frequencies(mixture: Mixture, centres: Tensor, elements: NDArray[np.intp], reach: int) -> NDArray[np.float64]:
-    """Integer frequencies of the integers around the centres of elements, and of the escape."""
+    """Return the frequencies of the integers around the centres of elements, and of the escape."""
     chosen = torch.from_numpy(elements)
     edges = centres[chosen, None] + torch.arange(-reach, reach + 2, dtype=torch.float64) - 0.5
     below = torch.zeros_like(edges)
@@ -61,15 +61,15 @@ def _frequencies(mixture: Mixture, centres: Tensor, elements: NDArray[np.intp], 
     for scales, means, weights in zip(*components, strict=True):
         distance = (edges - means).div_(scales).mul_(-math.sqrt(0.5))
         below.add_(torch.special.erfc(distance).mul_(0.5 * weights))
-    return whole(below, 1.0)
+    return integer_frequencies(below, 1.0)
 
 
-def whole(below: Tensor, total: float) -> NDArray[np.float64]:
-    """Integer frequencies of the integers between edges, and of the escape: (elements, edges).
+def integer_frequencies(below: Tensor, total: float) -> NDArray[np.float64]:
+    """Return the frequencies of the integers between edges, and of the escape, (elements, edges).
 
     Args:
         below: cumulative probability below each edge, (elements, edges), non-decreasing.
-        total: sum of the probabilities, a power of 2; with integers, the frequencies are exact.
+        total: sum of the probabilities, a power of 2. If `below` has integers, the frequencies are exact.
     """
     room = (1 << PRECISION) - below.shape[1]
     inside = below.diff(dim=1).clamp_(min=0).mul_(room / total).floor_().add_(1)
@@ -78,7 +78,7 @@ def whole(below: Tensor, total: float) -> NDArray[np.float64]:
 
 
 def elements_of(params: Tensor) -> Mixture:
-    """The mixtures (K, positions M) of parameters (positions, 3 K M), in float64; scales are bounded from below."""
+    """Return the mixtures (K, positions M) of parameters (positions, 3 K M), in float64, with bounded scales."""
     mixture = Mixture.of(params.double())
     scales, means, weights = (
         values.transpose(0, 1).flatten(1) for values in (mixture.scales, mixture.means, mixture.weights)
@@ -87,7 +87,7 @@ def elements_of(params: Tensor) -> Mixture:
 
 
 def element_bits(latents: Latents, distributions: Callable[[Tensor], MixtureCdfs]) -> Tensor:
-    """Bits of each element of y, with a function from parameters (positions, outputs) to `MixtureCdfs`."""
+    """Return the bits of each element of y, given a function from parameters (positions, outputs) to distributions."""
     y_hat, positions = latents.y_hat, torch.arange(latents.y_hat[0, 0].numel())
     params, values = (cast("Tensor", in_order(each, positions)) for each in (latents.params, y_hat))
     bits = [
@@ -98,12 +98,12 @@ def element_bits(latents: Latents, distributions: Callable[[Tensor], MixtureCdfs
 
 
 def code_integers(coder: RangeCoder, y: Tensor | None, rows: MixtureCdfs) -> NDArray[np.int32]:
-    """Code the elements of y, rounded."""
+    """Code the elements of y, rounded; return the decoded integers."""
     return coder.code(rows, np.arange(len(rows.first)), None if y is None else symbols_of(y, None))
 
 
 class MixtureLatentCodec(AutoregressiveLatentCodec):
-    """z, then y in wavefronts, rounded to integers, each with its mixture."""
+    """Codes z, then y in wavefronts, rounded to integers, each with its mixture."""
 
     _hyperprior: Hyperprior
 

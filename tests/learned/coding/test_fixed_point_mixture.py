@@ -117,5 +117,5 @@ def test_outputs_beyond_what_is_exact_are_refused(low: int, high: int) -> None:
 
 def test_a_distribution_that_falls_is_refused() -> None:
     falling = OUTPUTS.lookups["normal"].flip(0)
-    with pytest.raises(ValueError, match="is decreasing"):
+    with pytest.raises(ValueError, match="decreases or is out of bounds"):
         IntegerMixture.of(dataclasses.replace(OUTPUTS, lookups={**OUTPUTS.lookups, "normal": falling}))

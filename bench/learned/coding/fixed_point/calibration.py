@@ -1,12 +1,12 @@
-"""Post-training quantisation: a float network to an integer one, with activations on photographs.
+"""Post-training quantisation of a float network to an integer one, calibrated on photographs.
 
-Layer by layer: the inputs come from the integer layers before; the weights are rounded to 8 bits with the smallest
-change of the sums; the bias gives the sums the mean of the float network; and the range of 8 bits is set by the float
-network's activations. Each channel of activations has its own step, which is included in the weights of the next layer.
+Layers are converted one after the other, with inputs from the integer layers before. Weights are rounded to 8 bits with
+the smallest change of the sums. The bias gives the sums the mean of the float network, whose activations determine the
+range of 8 bits. Each channel of activations has its own step, which is folded into the weights of the next layer.
 
-Errors of weights that are rounded independently add up. Here weights are rounded input by input, and the remaining ones
-are adjusted to compensate for the error (Frantar and Alistarh 2022, arXiv 2208.11580: optimal brain quantiser; here in
-one order for all outputs, as in arXiv 2210.17323).
+Errors of independently rounded weights add up. Here, weights are rounded input by input, and the remaining ones are
+adjusted to compensate for the error (optimal brain quantiser, Frantar and Alistarh 2022, arXiv 2208.11580; here in one
+order for all outputs, as in arXiv 2210.17323).
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class Linear:
     """(outputs)"""
     spread: int = 1
     slope: float = 1.0
-    """For negative values; 1 without an activation."""
+    """Factor of negative values; 1 without an activation."""
 
     def sums(self, x: Tensor) -> Tensor:
-        """(B, inputs, h, w) to (B, outputs, h, w), before pixel shuffle and activation."""
+        """Compute the outputs before pixel shuffle and activation: (B, inputs, h, w) to (B, outputs, h, w)."""
         return F.conv2d(x, self.weight, self.bias, padding=self.weight.shape[-1] // 2)
 
     def finished(self, sums: Tensor) -> Tensor:
-        """The input of the next layer."""
+        """Apply pixel shuffle and activation."""
         values = F.pixel_shuffle(sums, self.spread) if self.spread > 1 else sums
         return torch.where(values < 0, values * self.slope, values)
 
@@ -65,9 +65,9 @@ class LinearNetwork:
     hyper: tuple[Linear, ...]
     """Layers from z_hat to its part of the first entropy layer."""
     context: Tensor
-    """(outputs, taps, M): from the context to its part of the first entropy layer."""
+    """Weights from the context to its part of the first entropy layer, (outputs, taps, M)."""
     entropy: tuple[Linear, ...]
-    """The further entropy layers."""
+    """Further entropy layers."""
     bias: Tensor
     """Bias of the first entropy layer, including all constants of the layers before."""
     slope: float
@@ -76,10 +76,10 @@ class LinearNetwork:
 
 @torch.no_grad()
 def linear_network(model: LearnedModel) -> LinearNetwork:
-    """The networks of an autoregressive model with a hyperprior.
+    """Convert the networks of an autoregressive model with a hyperprior.
 
     Raises:
-        UsageError: the model has none, or unsupported layers.
+        UsageError: the model has no hyperprior or context model, or has unsupported layers.
     """
     if not (hasattr(model, "h_s") and hasattr(model, "context_prediction")):
         raise UsageError(
@@ -101,17 +101,17 @@ def linear_network(model: LearnedModel) -> LinearNetwork:
 
 
 def product(matrix: Tensor, weight: Tensor) -> Tensor:
-    """Weights (hidden, ...) of two consecutive layers, (hidden, outputs) and (outputs, ...), equal on every machine.
+    """Merge the weights of two linear layers, (hidden, outputs) and (outputs, ...), to (hidden, ...).
 
-    Both are first rounded to 21 bits, in steps of a power of two, so that float64 represents every sum: the order of
-    summation has no effect. Weights with 10 bits are not changed.
+    The result is equal on every machine: both are first rounded to 21 bits, in steps of a power of two, so that float64
+    represents every sum and their order has no effect. Weights with 10 bits are not changed.
     """
     left, right = (_rounded_to_bits(values.flatten(1)) for values in (matrix, weight.flatten()[None]))
     return (left @ right.view(len(weight), -1)).view(len(matrix), *weight.shape[1:])
 
 
 def _rounded_to_bits(rows: Tensor) -> Tensor:
-    """Each row in multiples of a power of two, at most 2^20 of them."""
+    """Round each row to multiples of a power of two, at most 2^20 of them."""
     exponents = torch.frexp(rows.abs().amax(1, keepdim=True)).exponent - 20
     step = torch.ldexp(torch.ones((), dtype=torch.float64), exponents.double())
     return (rows / step).round() * step
@@ -144,23 +144,24 @@ def _linear(layer: nn.Module) -> Linear:
 
 
 MARGIN = 1.5
-"""Range of 8 bits relative to the observed one: clipping costs more than a coarser step."""
+"""Range of 8 bits relative to the observed range: clipping costs more than a coarser step."""
 
 GRID = 16
 """Units of latents per 1: means are multiples of 1/16."""
 
 SUM_LIMIT = (1 << 31) - 1
 FINENESS = 1 << 10
+"""Maximum number of units of the context's sums per unit of the hyperprior's."""
 
 DAMPING = 0.01
-"""Added to the inputs' mean square, relative to it, to avoid large weights for inputs that were not observed."""
+"""Relative increase of the inputs' mean square, which avoids large weights for inputs that were not observed."""
 
 _BLOCK = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Latents of photographs as in files, in float64."""
+    """Decoded latents of photographs, in float64."""
 
     z: Tensor
     """z_hat, (B, N, h/4, w/4)"""
@@ -170,7 +171,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Activations:
-    """The activations between two layers, in floats and in 8 bits."""
+    """Activations between two layers, in floats and in 8 bits."""
 
     exact: Tensor
     """Activations of the float network, (B, C, h, w)."""
@@ -182,7 +183,7 @@ class _Activations:
 
 @torch.no_grad()
 def calibrated(model: LearnedModel, seen: Seen, outputs: Outputs) -> Network:
-    """The integer network of a model with hyperprior and context model, from latents of training photographs.
+    """Convert a model with hyperprior and context model to integers, given latents of training photographs.
 
     Raises:
         UsageError: the model has unsupported layers.
@@ -214,7 +215,7 @@ def calibrated(model: LearnedModel, seen: Seen, outputs: Outputs) -> Network:
 
 
 def rescaling(factor: Tensor, slope: float, low: Tensor, high: Tensor) -> Rescaling:
-    """The nearest integers to factors (channels), and to slope times them for negative sums.
+    """Return the rescaling nearest to given factors (channels), times `slope` for negative sums.
 
     Raises:
         ValueError: a factor is too large.
@@ -231,7 +232,7 @@ def rescaling(factor: Tensor, slope: float, low: Tensor, high: Tensor) -> Rescal
 
 
 def _span(values: Tensor, units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Steps of channels for a range of MARGIN times the observed one (B, C, h, w), and their bounds in steps.
+    """Return steps of channels for MARGIN times the range of values (B, C, h, w), and the bounds in steps.
 
     No step is finer than the units of the sums.
     """
@@ -243,7 +244,7 @@ def _span(values: Tensor, units: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _entered(latents: Tensor) -> tuple[_Activations, Rescaling]:
-    """The latents in 8 bits."""
+    """Convert latents to 8 bits."""
     steps, low, high = _span(latents, torch.tensor(1 / GRID, dtype=torch.float64))
     entry = rescaling(1 / (GRID * steps), 1, low, high)
     units = (latents * GRID).round()
@@ -251,18 +252,18 @@ def _entered(latents: Tensor) -> tuple[_Activations, Rescaling]:
 
 
 def _applied(entry: Rescaling, sums: Tensor) -> Tensor:
-    """Channels along the second dimension."""
+    """Rescale sums with channels along the second dimension."""
     return entry.ready()(sums.transpose(1, -1)).transpose(1, -1)
 
 
 def _quantised(weight: Tensor, inputs: Tensor, finest: float | Tensor = 0.0) -> tuple[Tensor, Tensor]:
-    """Integers for weights (outputs, inputs) with given inputs (n, inputs), and the steps of the outputs."""
+    """Return integers for weights (outputs, inputs), given inputs (n, inputs), and the steps of the outputs."""
     units = weight_steps(weight).clamp_min(torch.as_tensor(finest, dtype=torch.float64))
     return rounded(weight / units[:, None], second_moments(inputs)), units
 
 
 def _convolved(layer: Linear, values: _Activations) -> tuple[Tensor, Tensor, Tensor]:
-    """Integer weights of a layer, their steps, and the sums without bias."""
+    """Return the integer weights of a layer, their steps, and the sums without bias."""
     kernel = layer.weight.shape[-1]
     folded = (layer.weight * values.steps.view(1, -1, 1, 1)).flatten(1)
     columns = F.unfold(values.integers, kernel, padding=kernel // 2).transpose(1, 2).flatten(0, 1)
@@ -272,7 +273,7 @@ def _convolved(layer: Linear, values: _Activations) -> tuple[Tensor, Tensor, Ten
 
 
 def _centred(exact: Tensor, sums: Tensor, units: Tensor) -> Tensor:
-    """The bias, in units, that gives sums (B, C, h, w) in units the mean of the exact ones."""
+    """Return the bias, in units, that gives sums (B, C, h, w), in units, the mean of the exact ones."""
     return ((exact - sums * units.view(1, -1, 1, 1)).mean((0, 2, 3)) / units).round()
 
 
@@ -285,7 +286,7 @@ def _hidden(layer: Linear, values: _Activations) -> tuple[Layer, _Activations]:
 
 
 def _finished(layer: Linear, exact: Tensor, sums: Tensor, units: Tensor) -> tuple[Rescaling, _Activations]:
-    """The rescaling from sums to activations of 8 bits, and the activations."""
+    """Return the rescaling from sums to activations of 8 bits, and the activations."""
     outputs = layer.finished(exact)
     each = layer.spread**2
     steps, low, high = _span(outputs, units.view(-1, each).amax(1))
@@ -296,7 +297,7 @@ def _finished(layer: Linear, exact: Tensor, sums: Tensor, units: Tensor) -> tupl
 
 
 def _first(floats: LinearNetwork, z: _Activations, y: _Activations, kernel: int) -> tuple[Layer, Layer, _Activations]:
-    """The first entropy layer: its parts for context and hyperprior, in the same units, and its activations."""
+    """Convert the first entropy layer: parts for context and hyperprior, in the same units, and activations."""
     hyper_weights, own, hyper_sums = _convolved(floats.hyper[-1], z)
     # If the context has little effect, its sums need not be much finer than those of the hyperprior.
     finest = own / FINENESS
@@ -318,7 +319,7 @@ def _first(floats: LinearNetwork, z: _Activations, y: _Activations, kernel: int)
 
 
 def _neighbours(values: Tensor, kernel: int) -> Tensor:
-    """The causal neighbours of each position: (positions, taps C), taps in raster order."""
+    """Return the causal neighbours of each position, (positions, taps C), taps in raster order."""
     batch, channels = values.shape[:2]
     columns = F.unfold(values, kernel, padding=kernel // 2).view(batch, channels, kernel * kernel, -1)
     return columns[:, :, causal_taps(kernel)].permute(0, 3, 2, 1).flatten(0, 1).flatten(1)
@@ -332,13 +333,13 @@ def _last(layer: Linear, values: _Activations, outputs: Outputs) -> Layer:
 
 
 def weight_steps(weight: Tensor) -> Tensor:
-    """The step of each output's weights (outputs, inputs): the largest weight is WEIGHT_LIMIT steps."""
+    """Return the step of each output's weights (outputs, inputs), whose largest weight is WEIGHT_LIMIT steps."""
     largest = weight.abs().amax(1)
     return (largest / WEIGHT_LIMIT).clamp_min(float(largest.max()) * 1e-6 + 1e-30)
 
 
 def second_moments(inputs: Tensor) -> Tensor:
-    """The damped second moments of inputs (n, inputs) for `rounded`, in float64."""
+    """Return the damped second moments of inputs (n, inputs) for `rounded`, in float64."""
     inputs = inputs.double()
     moments = inputs.t() @ inputs / len(inputs)
     damping = DAMPING * float(moments.diagonal().mean()) + 1e-9
@@ -347,7 +348,7 @@ def second_moments(inputs: Tensor) -> Tensor:
 
 
 def rounded(weight: Tensor, moments: Tensor) -> Tensor:
-    """Integers (outputs, inputs) for weights in units of their steps, float64."""
+    """Round float64 weights (outputs, inputs), in units of their steps, with the smallest change of the sums."""
     weight = weight.clone()
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(moments))
     factor = torch.linalg.cholesky(inverse, upper=True)

@@ -1,4 +1,4 @@
-"""Latent codecs of autoregressive models in integers: with one Gaussian, and with a mixture."""
+"""Fixed-point latent codecs of autoregressive models, with a single Gaussian or a mixture."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
 OUTPUT_LIMIT = (1 << 24) - 1
-"""Bound of a Gaussian's scale and mean, in their units, exact in float32."""
+"""Bound of a Gaussian's scale and mean, in their units; exact in float32."""
 
 
 def outputs_of(model: LearnedModel, grid: int) -> Outputs:
-    """The outputs of a model's integer network; means of one Gaussian are in units of the latents' grid."""
+    """Return the outputs of a model's integer network. Means of a single Gaussian are in units of the latents' grid."""
     channels = model.config.M
     if isinstance(model, MixtureModel):
         return integer_mixture.outputs(channels)
-    # The scales of the CDFs; the last one has no upper bound.
+    # Upper bounds of the scales of each CDF; the last one has none.
     scales = cast("Tensor", model.gaussian_conditional.scale_table)[:-1]
     limit = torch.full((2 * channels,), OUTPUT_LIMIT)
     bounds = (scales.double() * SCALE_GRID).floor().int()
@@ -43,15 +43,16 @@ def outputs_of(model: LearnedModel, grid: int) -> Outputs:
 
 
 def fixed_point_latent_codec(model: LearnedModel, network: Network) -> LatentCodec:
-    """The latent codec of a model with an integer network."""
+    """Return the latent codec of a model with an integer network."""
     return (IntegerMixtureLatentCodec if isinstance(model, MixtureModel) else GaussianLatentCodec)(model, network)
 
 
 class FixedPointLatentCodec(WavefrontLatentCodec):
-    """z, then y in wavefronts; see `bench.learned.coding.latent_codecs`.
+    """Codes z, then y in wavefronts; see `bench.learned.coding.latent_codecs`.
 
-    Only the encoder uses floats: y, z and their differences to the means. A decoder uses integers, and finally divides
-    by the grids, which are powers of 2: that is exact. Elements of y and outputs of the network are in units of these.
+    Only the encoder uses floats: y, z and their differences from the means. The decoder uses integers and finally
+    divides by the grids, which is exact because they are powers of 2. Until then, elements of y and outputs of the
+    network are in units of the grids.
     """
 
     _network: Evaluator
@@ -80,7 +81,7 @@ class FixedPointLatentCodec(WavefrontLatentCodec):
 
 
 class GaussianLatentCodec(FixedPointLatentCodec):
-    """Each element with the CDF of its scale, around its mean; the CDFs are those of the float model."""
+    """Codes each element with the CDF of its scale, around its mean. The CDFs are those of the float model."""
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
         super().__init__(model, network)
@@ -103,12 +104,12 @@ class GaussianLatentCodec(FixedPointLatentCodec):
         return torch.from_numpy(coded).view(means.shape).double().mul_(self._grid).add_(means)
 
     def _indexes(self, scales: Tensor) -> NDArray[np.uint8]:
-        """The CDFs of scales in units of their grid."""
+        """Return the CDF of each scale, which is in units of its grid."""
         return torch.bucketize(scales.int().flatten(), self._bounds, out_int32=True).numpy().astype(np.uint8)
 
 
 class IntegerMixtureLatentCodec(FixedPointLatentCodec):
-    """Each element, rounded to an integer, with its mixture."""
+    """Codes each element, rounded to an integer, with its mixture."""
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
         super().__init__(model, network)

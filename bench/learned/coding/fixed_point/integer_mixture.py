@@ -2,18 +2,18 @@
 
     scales s             in 1/1024
     means m              in 1/64
-    logits               in 1/64: `exponential` has exp(-difference to the largest), in 2^-16
-    weights w            integers that add up to 2^14: the differences of floor(2^14 sum of the first k / sum)
-    steps of a position  floor((edge - m) floor(2^32 / s) / 2^18): standard deviations, in 1/1024
-    below an edge        sum over k of w_k normal[steps]: `normal` has the distribution function, in 2^-20
+    logits               in 1/64; `exponential` tabulates exp(-difference from the largest), in 2^-16
+    weights w            integers with a sum of 2^14: differences of floor(2^14 * sum of the first k / sum of all)
+    steps of an edge     floor((edge - m) floor(2^32 / s) / 2^18): standard deviations, in 1/1024
+    below an edge        sum over k of w_k normal[steps]; `normal` tabulates the distribution function, in 2^-20
     frequencies          1 + floor(difference of two edges * room / 2^34)
-    window               centre floor(sum of w m + 1/2); it reaches to max over k of |m - centre| + t(w) s, where
-                         `spreads` has the largest weights of each t in 1/8
+    window               centre floor(sum of w m + 1/2); half-width of max over k of |m - centre| + t(w) s, where
+                         `spreads` tabulates the largest weight of each t, in 1/8
 
 `normal` is non-decreasing, so that every frequency is at least 1.
 
-All values are float64 below 2^53, so that products and sums are exact. A quotient of integers is rounded, but not
-beyond the next integer, which differs by at least 1 / divisor: its floor is exact.
+All values are float64 below 2^53, so that products and sums are exact. A quotient of integers is rounded, but not past
+the next integer, from which it differs by at least 1 / divisor: its floor is exact.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from torch import Tensor
 
 from bench.learned.coding.cdfs import OUTSIDE, REACHES, MixtureCdfs
 from bench.learned.coding.fixed_point.network import Outputs
-from bench.learned.coding.mixture_latent_codec import whole
+from bench.learned.coding.mixture_latent_codec import integer_frequencies
 from bench.learned.models.mixture import COMPONENTS, SCALE_BOUND
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ LOGIT_GRID = 64
 """Units per 1."""
 
 LIMIT = 1 << 20
-"""Bound of the outputs' magnitude: means are below 16,384, and scales below 1024."""
+"""Bound of the outputs' magnitude: means are up to 16,384, and scales up to 1024."""
 
 WEIGHT_BITS = 14
 EXPONENTIAL_BITS = 16
@@ -53,7 +53,7 @@ STEP_BITS = 10
 """Steps per standard deviation. An interval of a Gaussian with a scale of 64 is 16 steps wide."""
 
 TAIL = 5
-"""Range of `normal` in standard deviations; probabilities beyond are less than its unit."""
+"""Range of `normal` in standard deviations; probabilities beyond it are less than its unit."""
 
 SPREAD_GRID = 8
 POSITION_SHIFT = RECIPROCAL_BITS - STEP_BITS - int(math.log2(SCALE_GRID // MEAN_GRID))
@@ -61,7 +61,7 @@ LOOKUPS = ("exponential", "normal", "spreads")
 
 
 def outputs(channels: int) -> Outputs:
-    """The outputs of a mixture's network for a number of channels: scales, means, logits; K M each."""
+    """Return the outputs of a mixture's network for M channels: scales, means, logits; K M each."""
     each = COMPONENTS * channels
     least = math.ceil(SCALE_BOUND * SCALE_GRID)
     return Outputs(
@@ -73,8 +73,8 @@ def outputs(channels: int) -> Outputs:
 
 
 def lookups() -> dict[str, Tensor]:
-    """The integer tables, as in a weights file."""
-    # From here on 2^EXPONENTIAL_BITS exp(-x) is less than 1/2.
+    """Return the integer tables, as in a weights file."""
+    # At the largest difference, 2^EXPONENTIAL_BITS exp(-x) is less than 1/2.
     differences = torch.arange(math.ceil((EXPONENTIAL_BITS + 1) * math.log(2)) * LOGIT_GRID + 1) / LOGIT_GRID
     steps = torch.arange(-TAIL << STEP_BITS, (TAIL << STEP_BITS) + 1, dtype=torch.float64)
     normal = torch.special.ndtr((steps + 0.5) / (1 << STEP_BITS))
@@ -89,7 +89,7 @@ def lookups() -> dict[str, Tensor]:
 
 @dataclass(frozen=True, slots=True)
 class _MixtureElements:
-    """Parameters of elements, (K, n), and the centres of their windows, (n)."""
+    """Mixtures of elements, (K, n), and the centres of their windows, (n)."""
 
     means: Tensor
     reciprocals: Tensor
@@ -98,7 +98,7 @@ class _MixtureElements:
 
 
 class IntegerMixture:
-    """Frequencies from a network's outputs. It keeps no state between pictures."""
+    """Computes distributions from a network's outputs. It keeps no state between pictures."""
 
     def __init__(self, tables: Mapping[str, Tensor]) -> None:
         self._exponential, self._normal = tables["exponential"].double(), tables["normal"].double()
@@ -107,25 +107,25 @@ class IntegerMixture:
 
     @classmethod
     def of(cls, found: Outputs) -> Self:
-        """For outputs with given limits.
+        """Create from the description of a network's outputs.
 
         Raises:
-            ValueError: scales could be 0, values could exceed float64, or a table is invalid.
+            ValueError: scales could be 0, values could exceed 2^53, or a table is invalid.
         """
         tables = found.lookups
         exponential, normal = tables["exponential"], tables["normal"]
         if int(torch.maximum(found.low.abs(), found.high.abs()).max()) > LIMIT or found.low.chunk(3)[0].min() < 1:
             raise ValueError("the outputs of the last layer are out of bounds")
         if len(normal) != (2 * TAIL << STEP_BITS) + 1 or len(exponential) < 1 or int(exponential[0]) < 1:
-            raise ValueError("the tables of the mixture are of another length")
+            raise ValueError("the tables of the mixture have the wrong length")
         if int(normal.diff().min()) < 0 or int(normal[0]) < 0 or int(normal[-1]) > 1 << NORMAL_BITS:
-            raise ValueError("the table of the normal distribution is decreasing")
+            raise ValueError("the table of the normal distribution decreases or is out of bounds")
         if int(exponential.min()) < 0 or int(exponential.max()) > 1 << EXPONENTIAL_BITS:
             raise ValueError("the table of the exponential function is out of bounds")
         return cls(tables)
 
     def rows(self, values: Tensor) -> MixtureCdfs:
-        """Distributions of elements, in the order of positions, from outputs (positions, 3 K M) in float64."""
+        """Return the distributions of elements, in the order of positions, for float64 outputs (positions, 3 K M)."""
         scales, means, logits = (
             part.reshape(len(values), COMPONENTS, -1).transpose(0, 1).flatten(1) for part in values.chunk(3, 1)
         )
@@ -143,7 +143,7 @@ class IntegerMixture:
         return torch.cat((shares[:1], shares.diff(dim=0)))
 
     def _reaches_of(self, found: _MixtureElements, scales: Tensor) -> Tensor:
-        """The index of each window's half-width; lengths are in 1 / (SCALE_GRID SPREAD_GRID)."""
+        """Return the index of each window's half-width. Lengths are in 1 / (SCALE_GRID SPREAD_GRID)."""
         unit = SCALE_GRID * SPREAD_GRID
         spreads = torch.bucketize(found.weights, self._spreads)
         away = (found.means - found.centres * MEAN_GRID).abs_().mul_(unit // MEAN_GRID)
@@ -151,7 +151,7 @@ class IntegerMixture:
         return torch.bucketize(needed, self._reaches).clamp_(max=len(REACHES) - 1)
 
     def _frequencies(self, found: _MixtureElements, elements: NDArray[np.intp], reach: int) -> NDArray[np.float64]:
-        """Integer frequencies of the integers around the centres of elements, and of the escape."""
+        """Return the frequencies of the integers around the centres of elements, and of the escape."""
         chosen = torch.from_numpy(elements)
         means, reciprocals, weights = (
             part[:, chosen, None] for part in (found.means, found.reciprocals, found.weights)
@@ -160,7 +160,7 @@ class IntegerMixture:
         first = (found.centres[chosen, None] - reach) * MEAN_GRID - MEAN_GRID // 2 - means
         first.mul_(steps).add_(TAIL << STEP_BITS)
         edges = torch.arange(2 * reach + 2, dtype=torch.float64) * MEAN_GRID
-        # Truncation equals floor: negative values are clamped before.
+        # Truncation equals floor, because negative values are clamped first.
         places = torch.addcmul(first, steps, edges).clamp_(0, len(self._normal) - 1).int()
         below = self._normal.index_select(0, places.flatten()).view(places.shape).mul_(weights).sum(0)
-        return whole(below, 1 << (WEIGHT_BITS + NORMAL_BITS))
+        return integer_frequencies(below, 1 << (WEIGHT_BITS + NORMAL_BITS))

@@ -1,7 +1,7 @@
-"""Hyper-synthesis, context model and entropy parameters in integers, which tensors of floats represent exactly.
+"""Hyper-synthesis, context model and entropy parameters in integers, represented exactly by tensors of floats.
 
 float32 represents every integer up to 2^24, float64 up to 2^53. A sum of products is exact in any order, with or
-without fused multiply-adds, if the sum of the magnitudes of all products is below that. The bound follows from each
+without fused multiply-adds, if the sum of the magnitudes of all products does not exceed that. The bound follows from a
 layer's weights; the narrowest sufficient type is used, because it is the fastest.
 """
 
@@ -27,7 +27,7 @@ ACTIVATION_LEVELS = 256
 WEIGHT_LIMIT = 127
 
 _STRIP = 1 << 23
-"""Maximum number of elements of windows in memory."""
+"""Approximate number of elements in a strip of windows; limits memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class Rescaling:
 
     multiplier: Tensor
     leak: Tensor
-    """Multiplier of negative sums; equal to the other one without an activation."""
+    """Multiplier of negative sums; equals `multiplier` if there is no activation."""
     shift: Tensor
     """1 to MAX_SHIFT."""
     low: Tensor
     high: Tensor
 
     def ready(self) -> ReadyRescaling:
-        """The rescaling in floats."""
+        """Convert to floats."""
         unit = torch.ldexp(torch.ones((), dtype=torch.float64), -self.shift.double())
         return ReadyRescaling(self.multiplier * unit, self.leak * unit, self.low.double(), self.high.double())
 
@@ -61,14 +61,14 @@ class ReadyRescaling:
     high: Tensor
 
     def __call__(self, sums: Tensor) -> Tensor:
-        """Integers (..., channels) of sums (..., channels), both float64."""
+        """Rescale float64 sums (..., channels)."""
         scaled = torch.maximum(sums * self.factor, sums * self.leak)
         return scaled.add_(0.5).floor_().clamp_(self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """A matrix of integers in the narrowest type of floats that represents the sums."""
+    """A matrix of integers, in the narrowest float type that represents its sums of products."""
 
     matrix: Tensor
     """(inputs, outputs)"""
@@ -90,12 +90,12 @@ class Products:
         return cls(matrix.to(dtype).contiguous(), bias.double())
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Sums (n, outputs) in float64 of inputs (n, inputs), without the bias."""
+        """Return the sums (n, outputs) in float64 for inputs (n, inputs), without the bias."""
         return torch.mm(inputs.to(self.matrix.dtype), self.matrix).double()
 
 
 def windows(values: Tensor, kernel: int) -> Iterator[Tensor]:
-    """Windows of a zero-padded convolution over values (h, w, c), as strips of (positions, c kernel kernel)."""
+    """Yield the windows of a zero-padded convolution over values (h, w, c), in strips (positions, c kernel kernel)."""
     height, width, channels = values.shape
     around = kernel // 2
     padded = F.pad(values, (0, 0, around, around, around, around))
@@ -107,7 +107,7 @@ def windows(values: Tensor, kernel: int) -> Iterator[Tensor]:
 
 
 def spread(values: Tensor, factor: int) -> Tensor:
-    """(h, w, c factor factor) to (factor h, factor w, c), in the order of PyTorch's pixel shuffle."""
+    """Apply a pixel shuffle: (h, w, c factor factor) to (factor h, factor w, c)."""
     height, width, channels = values.shape
     blocks = values.view(height, width, channels // factor**2, factor, factor)
     return blocks.permute(0, 3, 1, 4, 2).reshape(factor * height, factor * width, -1)
@@ -118,32 +118,32 @@ class Layer:
     """A linear layer and the rescaling of its sums. All tensors are integers."""
 
     weight: Tensor
-    """int8, (outputs, inputs, kernel, kernel); of the context (outputs, taps, M), taps in raster order."""
+    """int8, (outputs, inputs, kernel, kernel); (outputs, taps, M) for the context, taps in raster order."""
     bias: Tensor
     """int32, (outputs)"""
     rescaling: Rescaling
     spread: int
-    """2 if the outputs are pixels of 2x2 blocks, channel by channel; else 1."""
+    """Factor of the pixel shuffle that follows, or 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """The outputs of the last layer, and the tables for their distributions. All tensors are integers."""
+    """Outputs of the last layer, and the tables for their distributions. All tensors are integers."""
 
     grids: Tensor
     """Units of each output per 1: powers of 2."""
     low: Tensor
     high: Tensor
-    """Upper limit of each output, in its units."""
+    """Limits of each output, in its units."""
     lookups: Mapping[str, Tensor]
-    """Tables by name: "scale_bounds" of a Gaussian; those of `integer_mixture.lookups`."""
+    """Tables by name: "scale_bounds" for a single Gaussian, those of `integer_mixture.lookups` for a mixture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """The network in a weights file of a fixed-point codec.
+    """The integer network in a weights file of a fixed-point codec.
 
-    z and y are the coded values in units of 1/`grid`: symbols times `grid`, plus a median or mean.
+    z and y are the decoded values in units of 1/`grid`: symbols times `grid`, plus a median or mean.
     """
 
     grid: int
@@ -156,9 +156,9 @@ class Network:
     hyper: tuple[Layer, ...]
     """Layers from z to the sums of the first entropy layer, in its units."""
     context: Layer
-    """Layer from the causal neighbours of a position to the same sums; the activation follows."""
+    """Layer from the causal neighbours of a position to the same sums, followed by the activation."""
     entropy: tuple[Layer, ...]
-    """The further entropy layers; the outputs of the last one are the parameters, in units of `output_grids`."""
+    """Further entropy layers. The outputs of the last one are the parameters, in units of `output_grids`."""
     output_grids: Tensor
     """Units of each output of the last layer per 1, (outputs): powers of 2."""
     lookups: Mapping[str, Tensor]
@@ -171,35 +171,35 @@ class Network:
 
     @property
     def outputs(self) -> Outputs:
-        """The outputs of the last layer."""
+        """Description of the last layer's outputs."""
         last = self.entropy[-1].rescaling
         return Outputs(self.output_grids, last.low, last.high, self.lookups)
 
 
 class Evaluator:
-    """A network ready for evaluation. It keeps no state between pictures; tensors are floats with integer values."""
+    """Evaluates a network with tensors of floats that have integer values. It keeps no state between pictures."""
 
     def __init__(self, network: Network) -> None:
         self._medians = network.medians.double()
         self._grid = network.grid
         self._z_entry, self.y_entry = network.z_entry.ready(), network.y_entry.ready()
-        self._hyper = _ready(network.z_entry, network.hyper)
-        self._context, *self._entropy = _ready(network.y_entry, (network.context, *network.entropy))
+        self._hyper = _ready_layers(network.z_entry, network.hyper)
+        self._context, *self._entropy = _ready_layers(network.y_entry, (network.context, *network.entropy))
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of the neighbours in `__call__`."""
+        """Type of the neighbours that `__call__` takes."""
         return self._context.products.matrix.dtype
 
     def prepare(self, symbols: Tensor) -> Tensor:
-        """Part of the first entropy layer from z and biases: (positions, hidden), from symbols (N, h/4, w/4)."""
+        """Return z's part of the first entropy layer plus bias, (positions, hidden), given symbols (N, h/4, w/4)."""
         values = self._z_entry(symbols.permute(1, 2, 0).double() * self._grid + self._medians)
         for layer in self._hyper:
             values = layer.convolved(values)
         return values.flatten(0, 1).add_(self._context.products.bias)
 
     def __call__(self, neighbours: Tensor, prepared: Tensor) -> Tensor:
-        """The entropy parameters (n, outputs) of positions, from their neighbours (n, taps M) in 8 bits."""
+        """Return the entropy parameters (n, outputs) of positions, given their neighbours (n, taps M) in 8 bits."""
         values = self._context.rescaling(self._context.products(neighbours).add_(prepared))
         for layer in self._entropy:
             values = layer.rescaling(layer.products(values).add_(layer.products.bias))
@@ -207,14 +207,14 @@ class Evaluator:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class _ReadyLayer:
     products: Products
     rescaling: ReadyRescaling
     kernel: int
     spread: int
 
     def convolved(self, values: Tensor) -> Tensor:
-        """(h, w, inputs) to (spread h, spread w, outputs / spread^2)."""
+        """Apply the layer: (h, w, inputs) to (spread h, spread w, outputs / spread^2)."""
         height, width, _ = values.shape
         flat = torch.empty(height * width, len(self.products.bias), dtype=torch.float64)
         start = 0
@@ -224,11 +224,11 @@ class _Ready:
         return spread(flat.view(height, width, -1), self.spread)
 
 
-def _ready(entry: Rescaling, layers: tuple[Layer, ...]) -> list[_Ready]:
-    """Consecutive layers; the first one's inputs are those of an entry."""
+def _ready_layers(entry: Rescaling, layers: tuple[Layer, ...]) -> list[_ReadyLayer]:
+    """Prepare consecutive layers, the first of which follows an entry."""
     ready = []
     for before, layer in zip((entry, *(layer.rescaling for layer in layers[:-1])), layers, strict=True):
         input_limit = int(torch.maximum(before.low.abs(), before.high.abs()).max())
         products = Products.of(layer.weight, layer.bias, input_limit)
-        ready.append(_Ready(products, layer.rescaling.ready(), layer.weight.shape[-1], layer.spread))
+        ready.append(_ReadyLayer(products, layer.rescaling.ready(), layer.weight.shape[-1], layer.spread))
     return ready

@@ -1,9 +1,9 @@
-"""Weights of an integer network as predicted from its float model, so that a file stores only the differences.
+"""Prediction of an integer network's weights from its float model, so that a file stores only the differences.
 
-Calibration takes most weights to the nearest integers, and moves the others by one or two. The nearest integers follow
-from the float weights and the steps of inputs and outputs, and these from the rescalings in the file. All of it is
-exact, or rounded as IEEE 754 prescribes, in an order that does not depend on the machine: the prediction is the same
-wherever a file is read.
+Calibration rounds most weights to the nearest integers and moves the others by one or two. The nearest integers follow
+from the float weights and the steps of inputs and outputs, and the steps from the rescalings in the file. Every
+operation is exact or rounded as IEEE 754 prescribes, in an order that does not depend on the machine, so that the
+prediction is the same on every machine.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ def predicted_weights(
         model: the float model that was calibrated.
         z_entry: rescaling of z.
         y_entry: rescaling of y.
-        layers: rescalings of the layers of the hyper-synthesis, of the context model and of the entropy parameters.
+        layers: rescalings of the layers of hyper-synthesis, context model and entropy parameters.
 
     Returns:
         int8 tensors in the shapes of `Layer.weight`, in the same order.
 
     Raises:
-        UsageError: the model has no integer form.
-        ValueError, RuntimeError: the rescalings do not fit it, or a multiplier is 0.
+        UsageError: the model cannot be converted to integers.
+        ValueError, RuntimeError: the rescalings do not match the model, or a multiplier is 0.
     """
     floats = linear_network(model)
     if len(layers) != len(floats.hyper) + 1 + len(floats.entropy):
-        raise ValueError("it has another number of layers")
+        raise ValueError("its number of layers does not match the base")
     hyper, (context, *entropy) = layers[: len(floats.hyper)], layers[len(floats.hyper) :]
     predicted = []
     inputs = _entry_steps(z_entry)
@@ -66,7 +66,7 @@ def predicted_weights(
 
 
 def _nearest(weight: Tensor, inputs: Tensor, units: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """The nearest integers to weights for inputs of given steps, and the units of the sums."""
+    """Return the nearest integers to weights for inputs of given steps, and the units of the sums."""
     folded = weight * inputs
     rows = folded.flatten(1)
     units = weight_steps(rows) if units is None else units
@@ -75,12 +75,12 @@ def _nearest(weight: Tensor, inputs: Tensor, units: Tensor | None = None) -> tup
 
 
 def _entry_steps(entry: Rescaling) -> Tensor:
-    """The value of 1 in integers, for the latents."""
+    """Return the value of 1 in integers, for the latents."""
     return _inverse(entry) / GRID
 
 
 def _inverse(rescaling: Rescaling) -> Tensor:
-    """Steps of the outputs, in steps of the sums."""
+    """Return the steps of the outputs, in steps of the sums."""
     if not (rescaling.multiplier > 0).all():
         raise ValueError("a multiplier is 0")
     return 1 / rescaling.ready().factor

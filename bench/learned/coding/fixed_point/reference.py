@@ -1,7 +1,7 @@
-"""Reference implementation in NumPy of decoding the latents of a fixed-point file, as a model for decoders elsewhere.
+"""Reference implementation in NumPy that decodes the latents of a fixed-point file, as a model for other decoders.
 
-Once the integers of a file have been read, it uses 64-bit integers, neither torch nor floats (except inside the range
-coder), and plain loops over wavefronts. It is slow; tests compare the fast implementation with it.
+Once the integers of a file have been read, it uses plain loops over wavefronts and 64-bit integers, without torch and,
+except inside the range coder, without floats. It is slow; tests compare the fast implementation with it.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ COMPONENTS = 3
 MEAN_GRID, SCALE_GRID, SPREAD_GRID = 64, 1024, 8
 WEIGHT_BITS, NORMAL_BITS, RECIPROCAL_BITS, POSITION_SHIFT = 14, 20, 32, 18
 NORMAL_CENTRE = 5 * 1024
-"""See `integer_mixture`; repeated here, so that this module is independent."""
+"""See `integer_mixture`; repeated to keep this module independent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A fixed-point weights file, and the CDFs of its base."""
+    """Decoder for a fixed-point weights file and the CDFs of its base."""
 
     tensors: dict[str, NDArray[Any]]
     shape: dict[str, Any]
     """The header's entry "fixed_point"."""
     z_tables: Cdfs
     y_tables: Cdfs | None
-    """None where y is coded with mixtures."""
+    """None if y is coded with mixtures."""
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Read a file and its bases."""
+        """Read a weights file and its bases."""
         found = weights.load_fixed_point(path)
         tensors = _arrays(weights.tensors(found.network))
         base = _arrays(table_tensors(found.base.model))
@@ -57,7 +57,7 @@ class Reference:
         return cls(tensors, weights.shape(found.network), z_tables, y_tables)
 
     def decode(self, payload: bytes, size: tuple[int, int]) -> tuple[Wide, int]:
-        """The latents (M, h, w) in units of the grid, and the CRC-32 of the symbols, of a payload."""
+        """Return the latents (M, h, w) of a payload, in units of the grid, and the CRC-32 of the symbols."""
         reader = RangeDecoder(payload)
         channels, height, width = len(self.tensors["medians"]), size[0] // HYPER_STRIDE, size[1] // HYPER_STRIDE
         indexes = np.repeat(np.arange(channels, dtype=np.int32), height * width)
@@ -87,7 +87,7 @@ class Reference:
         return y.transpose(2, 0, 1)
 
     def _elements(self, reader: RangeDecoder, parameters: Wide) -> Wide:
-        """Elements of y (positions, M) in units of the grid, from the network's outputs for them."""
+        """Decode elements of y (positions, M), in units of the grid, given the network's outputs for them."""
         if self.y_tables is None:
             rows = integer_mixture(parameters, self.tensors)
             symbols = reader.code(rows, np.arange(len(rows.first), dtype=np.int32), None).reshape(len(parameters), -1)
@@ -134,7 +134,10 @@ class Reference:
 
 
 def integer_mixture(parameters: Wide, tables: dict[str, NDArray[Any]]) -> MixtureCdfs:
-    """Distributions of elements, in the order of positions, from outputs (positions, 3 K M); see `integer_mixture`."""
+    """Return the distributions of elements, in the order of positions, given outputs (positions, 3 K M).
+
+    See `bench.learned.coding.fixed_point.integer_mixture`.
+    """
     scales, means, logits = (
         part.reshape(len(parameters), COMPONENTS, -1).transpose(1, 0, 2).reshape(COMPONENTS, -1)
         for part in np.split(parameters, 3, axis=1)
@@ -170,7 +173,7 @@ def _tables(base: dict[str, NDArray[Any]], part: str) -> Cdfs:
 
 
 def _wavefronts(height: int, width: int, radius: int) -> Iterator[list[tuple[int, int]]]:
-    """The positions (row, column) of each step, in raster order."""
+    """Yield the positions (row, column) of each step, in raster order."""
     for step in range(width + (radius + 1) * (height - 1)):
         places = [(row, step - (radius + 1) * row) for row in range(height)]
         if inside := [place for place in places if 0 <= place[1] < width]:

@@ -1,8 +1,8 @@
-"""Weights files of fixed-point codecs: integer tensors, and a reference to their base.
+"""Weights files of fixed-point codecs: integer tensors and a reference to their base.
 
 Transforms, hyper-analysis and CDFs are those of the base, identified by its SHA-256: a weights file of bench in the
 same folder, or a published checkpoint of CompressAI. A file stores the weights of its layers as differences from those
-that `prediction` finds in the base, most of them 0: a tenth of their size. Files that were written before have the
+that `prediction` computes from the base. Most are 0, so that they take a tenth of the size. Older files store the
 weights themselves.
 """
 
@@ -50,14 +50,14 @@ class FixedPointWeights:
 
 
 def save(path: Path, network: Network, model: LearnedModel, card: ModelCard, base: dict[str, str]) -> str:
-    """Write an integer network; returns the file's SHA-256.
+    """Write an integer network; return the file's SHA-256.
 
     Args:
-        path: the file; a base that is a file must be in the same folder when it is loaded.
-        network: the calibrated network.
-        model: the base, as it is loaded.
-        card: that of the base, with the calibration.
-        base: its "family", "weights" (a zoo's name, or "file"), "file" (a name) and "sha256".
+        path: file to write. If the base is a file, it must be in the same folder when this one is loaded.
+        network: calibrated network.
+        model: base, as loaded.
+        card: model card of the base, with the calibration.
+        base: "family", "weights" (a zoo's name, or "file"), "file" (a name) and "sha256" of the base.
 
     Raises:
         OSError: the file cannot be written; an earlier file is untouched.
@@ -73,7 +73,7 @@ def save(path: Path, network: Network, model: LearnedModel, card: ModelCard, bas
 
 
 def shape(network: Network) -> dict[str, Any]:
-    """The entry "fixed_point" of a file's header."""
+    """Return the entry "fixed_point" of a file's header."""
     return {
         "grid": network.grid,
         "hyper_layers": len(network.hyper),
@@ -83,7 +83,7 @@ def shape(network: Network) -> dict[str, Any]:
 
 
 def tensors(network: Network) -> dict[str, Tensor]:
-    """All tensors of a network by name: int8 for the weights of layers, int32 for all others."""
+    """Return all tensors of a network by name: int8 for the weights of layers, int32 for all others."""
     found = {name: getattr(network, name) for name in _PLAIN} | dict(network.lookups)
     rescalings = {"z_entry": network.z_entry, "y_entry": network.y_entry}
     for name, layer in _named(network).items():
@@ -95,7 +95,7 @@ def tensors(network: Network) -> dict[str, Tensor]:
 
 
 def _stored(network: Network, model: LearnedModel) -> dict[str, Tensor]:
-    """The tensors of a network as in a file: the difference modulo 256 from the prediction instead of each weight."""
+    """Return a network's tensors as in a file: instead of weights, differences from the prediction modulo 256."""
     found, named = tensors(network), _named(network)
     rescalings = [layer.rescaling for layer in named.values()]
     predicted = predicted_weights(model, network.z_entry, network.y_entry, rescalings)
@@ -105,11 +105,11 @@ def _stored(network: Network, model: LearnedModel) -> dict[str, Tensor]:
 
 
 def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights:
-    """Load a file of `save` with its base.
+    """Load a file written by `save`, and its base.
 
     Raises:
         MissingError: the file or its base is missing.
-        UsageError: the file is invalid, damaged, or of another version or family, or its base has changed.
+        UsageError: the file is invalid or damaged, has another version or family, or its base has changed.
     """
     header, found = tensor_file.read(path)
     try:
@@ -137,7 +137,7 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
 def _network(found: dict[str, Tensor], described: dict[str, Any], model: LearnedModel) -> Network:
     hyper, entropy = int(described["hyper_layers"]), int(described["entropy_layers"])
     if not 0 < hyper + entropy <= len(found) or entropy < 1:
-        raise ValueError("it has another number of layers")
+        raise ValueError("its number of layers is invalid")
     names = _names(hyper, entropy)
     z_entry, y_entry = _rescaling(found, "z_entry"), _rescaling(found, "y_entry")
     rescalings = [_rescaling(found, name) for name in names]
@@ -166,7 +166,7 @@ def _network(found: dict[str, Tensor], described: dict[str, Any], model: Learned
 
 
 def _require_fit(network: Network, model: LearnedModel) -> None:
-    """Check that the layers lead from a model's z and y to the parameters of its y."""
+    """Check that the layers match each other, and a model's z, y and parameters of y."""
     config, taps, layers = model.config, (model.config.kernel**2 - 1) // 2, _layers(network)
     inputs, scale = config.N, 1
     for layer in network.hyper:
