@@ -1,12 +1,12 @@
 """Range coding of symbols with integer CDFs: CDFs stored with the weights, and CDFs of Gaussian mixtures.
 
-As in CompressAI's entropy models, there is a stored CDF for each channel, or for each of 64 scales: cumulative
-frequencies out of 2^16 of consecutive integers, and of an escape. The range coder (the `constriction` package) codes
-all symbols of one CDF in one call, so that no Python code runs per symbol.
+As in CompressAI's entropy models, each channel or each of 64 scales has a stored CDF: cumulative frequencies, out of
+2^16, of consecutive integers and of an escape. The range coder (package `constriction`) codes all symbols of one CDF in
+one call, so that no Python code runs per symbol.
 
-Mixtures have too many distributions for stored CDFs. Each element has its own frequencies over a window of integers.
-Windows have one of a few sizes, so that the elements of each size form one array and one call of the coder; values
-outside the window are escaped. All computation is in integers; the frequencies come from the models.
+Mixtures have too many distributions for stored CDFs. Instead, each element has its own frequencies over a window of
+integers; values outside the window are escaped. Windows have one of a few sizes, so that all elements of a size form
+one array and are coded in one call. All computation is in integers; the frequencies come from the models.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int32]
     Indexes = NDArray[np.uint8] | NDArray[np.int32]
-    Whole = NDArray[np.float64]
-    """Frequencies (elements, integers and the escape): integers from 1, each row adding up to 2^PRECISION."""
+    Frequencies = NDArray[np.float64]
+    """(elements, integers and the escape); integers of at least 1, which sum to 2^PRECISION in each row."""
     Elements = NDArray[np.intp]
 
 OTHER_ARITHMETIC = (
@@ -45,28 +45,28 @@ OTHER_ARITHMETIC = (
 _TOO_SHORT = "the payload is too short for the size of the picture in the header"
 
 _STATE_BITS = 64
-"""Size of a decoder's state."""
+"""Size of the decoder's state."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coding:
-    """A call of the range coder: with one model, or with a family of models and a row of parameters for each symbol."""
+    """One call of the range coder, with one model for all symbols, or a row of parameters for each symbol."""
 
     model: stream.model.Categorical
     rows: tuple[NDArray[np.float64], ...] = ()
 
     def encode(self, encoder: stream.queue.RangeEncoder, symbols: Integers) -> None:
-        """Encode symbols."""
+        """Encode the symbols of this call."""
         encoder.encode(symbols, self.model, *self.rows)
 
     def decode(self, decoder: stream.queue.RangeDecoder, count: int) -> Integers:
-        """Decode a number of symbols."""
+        """Decode the given number of symbols."""
         symbols: Integers = decoder.decode(self.model, *(self.rows or (count,)))
         return symbols
 
 
 class Distributions(abc.ABC):
-    """Distributions of symbols: consecutive integers followed by an escape. Elements refer to them by index."""
+    """Distributions over consecutive integers and an escape. Elements refer to them by index."""
 
     first: Integers
     """Smallest integer of each distribution."""
@@ -75,25 +75,25 @@ class Distributions(abc.ABC):
 
     @abc.abstractmethod
     def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[Coding, slice]]]:
-        """Permutation that groups elements coded by the same call, and one slice per call."""
+        """Return a permutation that groups the elements coded in one call, and the call and slice of each group."""
 
     @abc.abstractmethod
     def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
-        """Information content of each entry of an element's distribution, in bits."""
+        """Return the information content in bits of one entry of each element's distribution."""
 
     @property
     @abc.abstractmethod
     def least_bits(self) -> float:
-        """Lower bound of the bits of an element."""
+        """Lower bound of the bits per element."""
 
     def entries(self, indexes: Indexes, symbols: Integers) -> tuple[Integers, Integers, NDArray[np.bool_]]:
-        """Position of each symbol in its distribution, the coded entry, and whether it is the escape."""
+        """Return each symbol's position in its distribution, the coded entry, and whether that is the escape."""
         places, sizes = symbols - self.first[indexes], self.sizes[indexes]
         escaped = (places < 0) | (places >= sizes)
         return places, np.where(escaped, sizes, places), escaped
 
     def bits(self, indexes: Indexes, symbols: Integers) -> NDArray[np.float64]:
-        """Bits of each symbol, including escapes; a payload has less than 8 bytes more than their sum."""
+        """Return the bits of each symbol, including escapes. A payload exceeds their sum by less than 8 bytes."""
         places, entries, escaped = self.entries(indexes, symbols)
         bits = self.entry_bits(indexes, entries)
         if escaped.any():
@@ -106,7 +106,7 @@ class Cdfs(Distributions):
     """The CDFs of one entropy model."""
 
     models: tuple[stream.model.Categorical, ...]
-    """The distribution of each CDF: its integers in order, then the escape."""
+    """Distribution of each CDF: its integers in order, then the escape."""
     first: Integers
     """Smallest integer of each CDF."""
     sizes: Integers
@@ -123,12 +123,12 @@ class Cdfs(Distributions):
 
     @property
     def least_bits_of_each(self) -> NDArray[np.float64]:
-        """Lower bound of the bits of an element, for each CDF."""
+        """Lower bound of the bits per element, for each CDF."""
         return np.minimum.reduceat(self.costs_bits, self.starts)
 
     @classmethod
     def of(cls, entropy_model: EntropyModel) -> Self:
-        """The CDFs in one of CompressAI's entropy models, as loaded from a weights file."""
+        """Create from the CDFs in one of CompressAI's entropy models."""
         lengths = entropy_model.cdf_length.numpy()
         rows = zip(entropy_model.quantized_cdf.numpy(), lengths, strict=True)
         cumulative = np.concatenate([row[:length] for row, length in rows])
@@ -136,7 +136,7 @@ class Cdfs(Distributions):
 
     @classmethod
     def of_arrays(cls, cumulative: Integers, lengths: Integers, first: Integers) -> Self:
-        """CDFs from the arrays in a file: concatenated cumulative frequencies, lengths, and smallest integers."""
+        """Create from concatenated cumulative frequencies, the lengths of the CDFs, and their smallest integers."""
         rows = np.split(cumulative, np.cumsum(lengths)[:-1])
         frequencies = [np.diff(row).astype(np.float64) for row in rows]
         # Multiples of 2^-16 are exact as floats, also in the coder.
@@ -146,7 +146,7 @@ class Cdfs(Distributions):
         return cls(models, first, lengths - 2, costs_bits, starts)
 
     def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[Coding, slice]]]:
-        """See `Distributions`; the index of an element is that of its CDF."""
+        """See `Distributions`. The index of an element is that of its CDF."""
         order = np.argsort(indexes, kind="stable")
         counts = np.bincount(indexes, minlength=len(self.models))
         ends = np.cumsum(counts)
@@ -160,42 +160,42 @@ class Cdfs(Distributions):
 
 
 class RangeCoder(abc.ABC):
-    """A range coder in one direction. Latent codecs use this interface, so that both directions run the same code."""
+    """Interface of encoder and decoder, with which latent codecs run the same code in both directions."""
 
     crc = 0
     """CRC-32 of all symbols so far."""
 
     def code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
-        """Code symbols, each with the distribution at its index; both arrays have one dimension.
+        """Code one-dimensional symbols, each with the distribution at its index.
 
-        An encoder encodes and returns the symbols; a decoder gets None, and returns the decoded symbols.
+        An encoder encodes the symbols and returns them. A decoder takes None and returns the decoded symbols.
 
         Raises:
             CodecError: a symbol is too large.
             DecodeError: the payload cannot be from an encoder with the same arithmetic.
         """
-        passed = self._code(tables, indexes, symbols)
-        self.crc = zlib.crc32(passed.astype("<i4", copy=False).data, self.crc)
-        return passed
+        coded = self._code(tables, indexes, symbols)
+        self.crc = zlib.crc32(coded.astype("<i4", copy=False).data, self.crc)
+        return coded
 
     @abc.abstractmethod
     def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers: ...
 
 
 class RangeEncoder(RangeCoder):
-    """Encoder."""
+    """Encodes symbols to a payload."""
 
     def __init__(self) -> None:
         self._encoder = stream.queue.RangeEncoder()
 
     def finish(self) -> bytes:
-        """The payload."""
+        """Return the payload."""
         payload: bytes = self._encoder.get_compressed().astype("<u4").tobytes()
         return payload
 
     def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
         if symbols is None:
-            raise ValueError("an encoder is given its symbols")
+            raise ValueError("an encoder needs symbols")
         order, groups = tables.groups(indexes)
         by_table = indexes[order]
         places, entries, escaped = tables.entries(by_table, symbols[order])
@@ -206,7 +206,7 @@ class RangeEncoder(RangeCoder):
         return symbols
 
     def _escape(self, values: NDArray[np.int64]) -> None:
-        """Code escaped values as Exp-Golomb codes with uniform bits: all values in two calls."""
+        """Encode escaped values as Exp-Golomb codes with uniform bits, in two calls for all of them."""
         if values.max() >= (1 << ESCAPE_BITS) - 1:
             raise CodecError("the latents of this picture are out of range")
         widths = _widths(values)
@@ -218,7 +218,7 @@ class RangeEncoder(RangeCoder):
 
 
 class RangeDecoder(RangeCoder):
-    """Decoder."""
+    """Decodes the symbols of a payload."""
 
     def __init__(self, payload: bytes) -> None:
         self._num_bits = 8 * len(payload)
@@ -227,17 +227,17 @@ class RangeDecoder(RangeCoder):
         self._decoder = stream.queue.RangeDecoder(np.frombuffer(payload, "<u4").astype(np.uint32))
 
     def require_room(self, least_bits: float) -> None:
-        """Refuse to decode more symbols than a payload of this length can contain, before allocating memory.
+        """Check that symbols of at least this number of bits fit in the payload, before memory is allocated for them.
 
         Raises:
-            DecodeError: symbols with at least this number of bits do not fit.
+            DecodeError: they do not fit.
         """
         if least_bits > self._num_bits + _STATE_BITS:
             raise DecodeError(_TOO_SHORT)
 
     def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
         if self._decoder.maybe_exhausted():
-            # The rest is in the decoder's state. After the payload the decoder reads zeros, which are valid symbols.
+            # Only the decoder's state is left. Beyond the payload the decoder reads zeros, which are valid symbols.
             self._bits_beyond += len(indexes) * tables.least_bits
             if self._bits_beyond > _STATE_BITS:
                 raise DecodeError(_TOO_SHORT)
@@ -266,18 +266,19 @@ class RangeDecoder(RangeCoder):
 
 
 def _fold(places: Integers, sizes: Integers) -> NDArray[np.int64]:
-    """Map positions outside 0 ... sizes - 1 to 0, 1, 2 ...: even numbers above, odd numbers below."""
+    """Map positions outside 0 ... sizes - 1 to 0, 1, 2 ...: those above to even numbers, those below to odd ones."""
     wide = places.astype(np.int64)
     return np.where(wide < 0, -2 * wide - 1, 2 * (wide - sizes))
 
 
 def _widths(values: NDArray[np.int64]) -> Integers:
-    """Number of bits after the leading one of value + 1."""
+    """Return the number of bits after the leading one of value + 1."""
     widths: Integers = np.frexp(values + 1)[1].astype(np.int32) - 1
     return widths
 
 
 def _unfold(values: NDArray[np.int64], sizes: Integers) -> NDArray[np.int64]:
+    """Invert `_fold`."""
     return np.where(values % 2, -(values + 1) // 2, values // 2 + sizes)
 
 
@@ -290,7 +291,7 @@ OUTSIDE = 1e-4
 SUREST = Cdfs.of_arrays(
     np.array([0, 1, (1 << PRECISION) - 2, (1 << PRECISION) - 1, 1 << PRECISION]), np.array([5]), np.array([-1])
 )
-"""The CDF with the least bits per element, which bounds the number of elements in a payload."""
+"""The CDF with the fewest bits per element, which bounds the number of elements in a payload."""
 
 _ROWS = stream.model.Categorical(perfect=False)
 
@@ -301,12 +302,12 @@ class Group:
 
     elements: Elements
     """Their indices."""
-    frequencies: Whole
+    frequencies: Frequencies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MixtureCdfs(Distributions):
-    """Distributions of elements, each of which is coded once, in any order."""
+    """A distribution for each element. Every element must be coded once, in any order."""
 
     first: Integers
     """Smallest integer of each element's window."""
@@ -315,14 +316,14 @@ class MixtureCdfs(Distributions):
     parts: tuple[Group, ...]
 
     @classmethod
-    def of(cls, centres: Integers, reaches: Elements, frequencies: Callable[[Elements, int], Whole]) -> Self:
-        """Distributions from windows and frequencies.
+    def of(cls, centres: Integers, reaches: Elements, frequencies: Callable[[Elements, int], Frequencies]) -> Self:
+        """Create from windows and frequencies.
 
         Args:
             centres: centre of each element's window.
             reaches: half-width of each element's window, as an index of `REACHES`.
-            frequencies: function of elements and a half-width to their frequencies, over the integers from their
-                centres minus to their centres plus it.
+            frequencies: function of elements and a half-width r that returns their frequencies over the integers from
+                centre - r to centre + r.
         """
         parts = []
         for index, count in enumerate(np.bincount(reaches)):
@@ -353,9 +354,9 @@ class MixtureCdfs(Distributions):
         return SUREST.least_bits
 
     def _places(self, indexes: Indexes) -> Elements:
-        """Position of each element among the indexes."""
+        """Return the position of each element in the indexes."""
         if len(indexes) != len(self.first):
-            raise ValueError(f"{len(indexes)} indexes of {len(self.first)} elements; each must be coded once")
+            raise ValueError(f"{len(indexes)} indexes for {len(self.first)} elements; each must be coded once")
         places = np.empty(len(indexes), np.intp)
         places[indexes] = np.arange(len(indexes))
         return places

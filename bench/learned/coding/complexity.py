@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Complexity:
-    """Parameters, and thousands of multiply-accumulates (MAC) per pixel of luma, for the published architecture.
+    """Parameters, and thousands of multiply-accumulates (MAC) per pixel of luma, of the published architecture.
 
-    Each sub-network counts once. The encoder runs everything except the synthesis, because it needs the decoder's
-    distributions; the decoder runs everything except the analyses. With a filter, the encoder also decodes, to choose
-    the indicator. Products over channels in GDN count, element-wise operations do not.
+    Each sub-network counts once. The encoder runs everything but the synthesis, because it needs the decoder's
+    distributions; the decoder runs everything but the analyses. With a filter, the encoder also decodes, to choose the
+    indicator. Products over channels in GDN count; element-wise operations do not.
     """
 
     parameters: int
@@ -39,7 +39,7 @@ class Complexity:
 
 
 def complexity(model: Codable, height: int, width: int) -> Complexity:
-    """Complexity for one picture, padded to the multiple of pixels that the model needs."""
+    """Compute the complexity for one picture, padded to the multiple of pixels that the model needs."""
     if isinstance(model, Rectified):
         return _with_rectifier(model, height, width)
     multiple = int(model.downsampling_factor)
@@ -60,7 +60,7 @@ def complexity(model: Codable, height: int, width: int) -> Complexity:
 
 
 def _with_rectifier(model: Rectified, height: int, width: int) -> Complexity:
-    """The complexity with a rectifier in the decoder; an identity adds nothing."""
+    """Compute the complexity with a rectifier in the decoder; an identity adds nothing."""
     codec, rectifier = complexity(model.codec, height, width), model.rectifier
     if not isinstance(rectifier, Rectifier):
         return codec

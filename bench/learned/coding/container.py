@@ -1,10 +1,10 @@
-"""The file of a learned codec: a header of 22 bytes for most pictures, 23 for planes, and the payload.
+"""File format of the learned codecs: a header, of 22 bytes for most pictures or 23 for planes, and the payload.
 
-Big pictures have one byte more, the side of the tiles of their transforms; see `bench.learned.coding.tiles`.
+Large pictures need one byte more, for the side of the tiles of their transforms; see `bench.learned.coding.tiles`.
 
     bytes  field
     3      magic, "LIC"
-    1      version of this format: 1, or 2 with tiles
+    1      format version: 1, or 2 with tiles
     1      family of the model (`bench.learned.families.FILE_IDS`)
     1      quality
     4      fingerprint of the weights: the first bytes of their file's SHA-256
@@ -15,8 +15,8 @@ Big pictures have one byte more, the side of the tiles of their transforms; see 
     4      CRC-32 of everything else in the file
     rest   payload: one range-coded stream of the symbols of z and y, in words of 4 bytes
 
-The last checksum detects damage. The other one detects a decoder whose arithmetic differs from the encoder's, and which
-would otherwise give a wrong picture without an error.
+The second checksum detects damage. The first detects a decoder whose arithmetic differs from the encoder's, which would
+otherwise return a wrong picture without an error.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MAX_PIXELS = 1 << 27
 
 MAX_WHOLE_PIXELS = 1 << 26
 """67 million, without tiles. Compact models need 100 to 180 bytes of memory per pixel, CompressAI's widest nearly a
-kilobyte. Only earlier versions of bench wrote files of more than `tiles.WHOLE_PIXELS` so."""
+kilobyte. Only earlier versions of bench wrote untiled files of more than `tiles.WHOLE_PIXELS`."""
 
 _FIXED = struct.Struct(f"<3sBBB{FINGERPRINT_BYTES}s")
 _CHECKSUMS = struct.Struct("<II")
@@ -49,7 +49,7 @@ _ID = {name: number for number, name in FILE_IDS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The model that wrote a file, and that is needed to decode it."""
+    """The model that wrote a file and is needed to decode it."""
 
     family: str
     quality: int
@@ -57,7 +57,7 @@ class Identity:
 
     @property
     def fingerprint(self) -> bytes:
-        """The stored part of the weights' SHA-256."""
+        """Stored part of the weights' SHA-256."""
         return bytes.fromhex(self.weights_sha256)[:FINGERPRINT_BYTES]
 
 
@@ -67,11 +67,11 @@ class Form:
 
     full_range: bool = True
     indicator: int = 0
-    """Components that the filter is applied to: 1 luma, 2 chroma, 3 both."""
+    """Filtered components: 1 luma, 2 chroma, 3 both."""
 
     @classmethod
     def of_byte(cls, byte: int) -> Self:
-        """The form from its byte in a file.
+        """Create from the byte in a file.
 
         Raises:
             DecodeError: the byte is invalid.
@@ -82,7 +82,7 @@ class Form:
 
     @property
     def byte(self) -> int:
-        """The byte in a file."""
+        """Byte in a file."""
         return self.full_range | self.indicator << 1
 
 
@@ -95,13 +95,13 @@ class FileContent:
     latents_crc: int
     payload: bytes
     form: Form | None = None
-    """For families of planes, else None."""
+    """None for RGB pictures."""
     side: int = WHOLE
     """Side of the tiles of the transforms in pixels, or `WHOLE`."""
 
 
 def pack(identity: Identity, content: FileContent) -> bytes:
-    """The bytes of a file.
+    """Return the bytes of a file.
 
     Raises:
         CodecError: the picture is too large.
@@ -119,10 +119,10 @@ def pack(identity: Identity, content: FileContent) -> bytes:
 
 
 def unpack(data: bytes, identity: Identity) -> FileContent:
-    """The content of a file that `pack` wrote for the same model.
+    """Return the content of a file that `pack` wrote for the same model.
 
     Raises:
-        DecodeError: the file is of another format, version or model, truncated or damaged, or has an invalid size.
+        DecodeError: the file has another format, version or model, is truncated or damaged, or has an invalid size.
     """
     if len(data) < _FIXED.size or data[: len(MAGIC)] != MAGIC:
         raise DecodeError("not a file of a learned codec")
@@ -144,7 +144,7 @@ def unpack(data: bytes, identity: Identity) -> FileContent:
         raise DecodeError("the file is cut off or damaged: its checksum does not match")
     _require_model(identity, family, quality, fingerprint)
     side = further[0] * SIDE_UNIT if version == TILED else WHOLE
-    if version == TILED and side not in SIDES:  # they would take too much time or memory
+    if version == TILED and side not in SIDES:  # decoding would take too much time or memory
         raise DecodeError(f"tiles of {side}x{side} pixels; their sides are {SIDES[0]} to {SIDES[-1]}")
     require_size(width, height, DecodeError, MAX_WHOLE_PIXELS if side == WHOLE else MAX_PIXELS)
     if len(payload) % _WORD_BYTES:
@@ -153,12 +153,12 @@ def unpack(data: bytes, identity: Identity) -> FileContent:
 
 
 def _is_planar(codec: str) -> bool:
-    """Whether a codec is of planes."""
+    """Whether a codec is for YUV 4:2:0 planes."""
     return parts_of(codec)[0] in YUV420
 
 
 def require_size(width: int, height: int, error: type[CodecError], max_pixels: int = MAX_PIXELS) -> None:
-    """Raise an error of the given type if files cannot have pictures of this size."""
+    """Raise an error of the given type if a file cannot hold a picture of this size."""
     if 0 in (width, height) or max(width, height) > MAX_SIDE or width * height > max_pixels:
         raise error(f"a picture of {width}x{height}: sides are 1 to {MAX_SIDE}, at most {max_pixels} pixels in all")
 
@@ -178,7 +178,7 @@ def _crc(start: bytes, latents_crc: int, payload: bytes) -> int:
 
 
 def leb128(value: int) -> bytes:
-    """A non-negative number in LEB128: seven bits per byte, the lowest first."""
+    """Encode a non-negative number as LEB128: seven bits per byte, the lowest first."""
     groups = []
     while value > 0x7F:
         groups.append(value & 0x7F | 0x80)
@@ -187,10 +187,10 @@ def leb128(value: int) -> bytes:
 
 
 def read_leb128(data: bytes, position: int) -> tuple[int, int]:
-    """A number, of at most five bytes, and the position after it.
+    """Decode a number of at most five bytes; return it and the position after it.
 
     Raises:
-        DecodeError: the data end before the number does, or it is too long.
+        DecodeError: the number is cut off or too long.
     """
     value = 0
     for shift, byte in enumerate(data[position : position + 5]):

@@ -1,10 +1,10 @@
 """Latents of a picture, with the coder bits and the estimated bits of each element.
 
-coder bits      Information content of the coded symbols under the integer CDFs of the range coder. A file has this
-                size, up to the last word of its payload and the header. As in CompressAI, there are 64 scales, and a
-                coder takes the next larger one.
-estimated bits  -log2 of the likelihoods of the trained densities at the predicted scales, without limits of tables:
-                what forward() of a model returns, and what most papers report.
+coder bits      Information content of the coded symbols under the integer CDFs of the range coder: the size of a file
+                without its header, up to the last word of the payload. As in CompressAI, there are CDFs for 64 scales,
+                and the next larger one is used.
+estimated bits  -log2 of the likelihoods under the trained densities at the predicted scales: what forward() of a model
+                returns and what most papers report.
 
 The two differ by tenths of a percent, in both directions: the larger scale costs bits where the predicted one is right,
 and saves bits where the predicted one is too small.
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Diagnosis:
-    """The latents of one picture, their distributions, and their bits."""
+    """Latents of one picture, their distributions, and their bits."""
 
     y: Tensor
-    """The latents before quantisation, (1, M, h, w)."""
+    """Latents before quantisation, (1, M, h, w)."""
     latents: Latents
-    """The quantised latents, and the distributions that they were coded with."""
+    """Quantised latents, and the distributions that they were coded with."""
     bits: dict[str, Tensor]
     """Coder bits of each element of "y" and, if the model has it, "z"."""
     estimated_bits: dict[str, float]
     """Estimated bits of all of "y" and "z"."""
     y_rectified: Tensor | None = None
-    """Input of the synthesis of a codec with a rectifier, of the shape of y."""
+    """Rectified latents, of the shape of y, if the codec has a rectifier."""
 
     def arrays(self) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-        """All tensors that the model has, by name, without the batch dimension."""
+        """Return all tensors that the model has, by name, without the batch dimension."""
         coded = self.latents
         tensors = {"y": self.y, "y_hat": coded.y_hat, "z_hat": coded.z_hat, "scales": coded.scales}
         tensors |= {"means": coded.means, "params": coded.params, "y_rectified": self.y_rectified}
@@ -60,7 +60,7 @@ def diagnose(loaded_model: LoadedModel, y: Tensor) -> Diagnosis:
     """Code the latents of a picture, and return all intermediate values.
 
     Raises:
-        CodecError: the latents are out of the range that can be coded.
+        CodecError: the latents are too large to be coded.
     """
     latents = loaded_model.coder.encode(y).latents
     rectified = None if loaded_model.rectifier is None else loaded_model.rectified(latents.y_hat)
@@ -76,7 +76,7 @@ def save(path: Path, diagnosis: Diagnosis) -> None:
 
 
 def estimated_bits(model: LearnedModel, latents: Latents) -> dict[str, float]:
-    """Bits of the coded latents under the trained densities, for "y" and, if the model has it, "z"."""
+    """Return the estimated bits of the coded latents, for "y" and, if the model has it, "z"."""
     return summed(_estimated_bits(model, strip) for strip in latents.strips())
 
 

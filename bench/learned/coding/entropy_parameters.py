@@ -1,7 +1,7 @@
-"""Computation of the distributions of y, which must be equal to the last bit in encoder and decoder.
+"""Computation of the distributions of y, which must be bit-identical in encoder and decoder.
 
 Floating-point sums depend on their order, and the order on shapes, kernels and the number of threads. Both directions
-therefore run the same code with the same shapes, on one thread.
+therefore run the same code with the same shapes on one thread.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute on one thread in the block."""
+    """Let PyTorch use one thread in the block."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -37,23 +37,23 @@ def one_thread() -> Iterator[None]:
 class ContextNetwork:
     """Context prediction and entropy parameters of an autoregressive model as matrices.
 
-    The masked convolution becomes a product over its unmasked taps. The part of the first entropy layer for the
-    hyperprior does not depend on latents, and is computed once for all positions.
+    The masked convolution becomes a product over its unmasked taps. The hyperprior's part of the first entropy layer
+    does not depend on decoded latents and is computed once for all positions.
     """
 
     kernel: int
     context: tuple[Tensor, Tensor]
     """Weights (taps M, 2M) and biases (2M)."""
     layers: tuple[tuple[Tensor, Tensor], ...]
-    """Weights (in, out) and biases (out) of the 1x1 convolutions, the first without its part for the hyperprior."""
+    """Weights (in, out) and biases (out) of the 1x1 convolutions, the first without the hyperprior's part."""
     hyper: Tensor | None
-    """Weights (2M, out) of the first layer for the hyperprior."""
+    """Weights (2M, out) of the hyperprior's part of the first layer."""
     slope: float
     """Slope of the leaky ReLUs between the layers."""
 
     @classmethod
     def of(cls, model: LearnedModel) -> Self:
-        """The matrices of a model's context network."""
+        """Create from a model."""
         causal = cast("nn.Conv2d", model.context_prediction)
         kernel = model.config.kernel
         taps = causal.weight.detach().flatten(2)[..., causal_taps(kernel)]  # (2M, M, taps)
@@ -68,7 +68,7 @@ class ContextNetwork:
         return cls(kernel, (matrix, cast("Tensor", causal.bias).detach()), tuple(layers), hyper, slope)
 
     def prepare(self, params: Tensor | None, num_positions: int) -> Tensor:
-        """The part of the first layer's output at each position that does not depend on the context, (positions, out).
+        """Return the part of the first layer's output that does not depend on the context, (positions, out).
 
         `params` is the output of the hyperprior, (positions, 2M).
         """
@@ -78,7 +78,7 @@ class ContextNetwork:
         return torch.addmm(bias, params, self.hyper)
 
     def __call__(self, neighbours: Tensor, prepared: Tensor) -> Tensor:
-        """The entropy parameters (n, 2M) of positions, from their context (n, taps M) and the prepared part."""
+        """Return the entropy parameters (n, 2M) of positions, given their context (n, taps M) and the prepared part."""
         matrix, bias = self.context
         features = torch.addmm(bias, neighbours, matrix)
         hidden = torch.addmm(prepared, features, self.layers[0][0])

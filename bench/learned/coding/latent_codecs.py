@@ -1,12 +1,12 @@
-"""Latent codecs of the families. Each is written once for both directions: an encoder gives y, a decoder None.
+"""Latent codecs of the families. The same code runs in both directions: an encoder passes y, a decoder None.
 
-    factorized              y with the CDFs of its channels
-    scale, hyper            z with the CDFs of its channels; h_s gives scale and mean of each element of y; y with the
-                            CDFs of its scales
+    factorized              y, with one CDF per channel
+    scale, hyper            z, with one CDF per channel; then y, with the CDF of each element's scale, where h_s
+                            computes scales and means from z
     context, joint, attn    the same, with scales and means that also depend on earlier latents: y in wavefronts
                             (context has no z)
 
-All of them code round(y - mean) + mean.
+All of them code round(y - mean) and decode to that plus the mean.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ _STRIP_POSITIONS = 1 << 17
 
 
 def z_size(size: Size) -> Size:
-    """Height and width of z, from those of y."""
+    """Return height and width of z, given those of y."""
     return size[0] // HYPER_STRIDE, size[1] // HYPER_STRIDE
 
 
 @dataclass(frozen=True, slots=True)
 class Latents:
-    """The decoded latents of a picture, and the distributions that they were coded with."""
+    """Decoded latents of a picture, and the distributions that they were coded with."""
 
     y_hat: Tensor
     """(1, M, h, w)"""
@@ -60,12 +60,12 @@ class Latents:
     scales: Tensor | None = None
     """In the shape of y_hat; None in the factorized family."""
     means: Tensor | None = None
-    """In the shape of y_hat; None where all means are 0."""
+    """In the shape of y_hat; None if all means are 0."""
     params: Tensor | None = None
     """Parameters of mixtures, instead of scales and means, (1, 3 K M, h, w)."""
 
     def strips(self) -> Iterator[Latents]:
-        """The rows of the latents in parts, for sums over elements whose terms need memory; small ones in one part."""
+        """Split the latents into strips of rows, to limit the memory of computations over all elements."""
         height, width = self.y_hat.shape[2:]
         step = max(1, _STRIP_POSITIONS // (width * HYPER_STRIDE)) * HYPER_STRIDE
         for start in range(0, height, step):
@@ -84,15 +84,16 @@ class Coded:
 
     payload: bytes
     crc: int
-    """CRC-32 of the symbols. A decoder with other arithmetic gets another value."""
+    """CRC-32 of the symbols, by which a decoder detects that its arithmetic differs."""
     latents: Latents
-    """The decoded latents."""
+    """Decoded latents."""
 
 
 class LatentCodec(abc.ABC):
-    """Range coding of the latents of a picture, on the CPU. A latent codec keeps no state between pictures.
+    """Base class of the latent codecs: range coding of the latents of a picture, on the CPU.
 
-    Decoded latents are the same in any process and with any number of threads.
+    A latent codec keeps no state between pictures. Decoded latents are the same in any process and with any number of
+    threads.
     """
 
     y_tables: Cdfs
@@ -102,10 +103,10 @@ class LatentCodec(abc.ABC):
 
     @torch.inference_mode()
     def encode(self, y: Tensor) -> Coded:
-        """Code the latents y (1, M, h, w) of a picture.
+        """Encode the latents y (1, M, h, w) of a picture.
 
         Raises:
-            CodecError: y is not finite, or too large.
+            CodecError: y is not finite or too large.
         """
         if not y.abs().max() < MAX_SYMBOL:
             raise CodecError("the latents of this picture are not finite, or out of range")
@@ -130,21 +131,21 @@ class LatentCodec(abc.ABC):
         return latents
 
     def least_bits(self, size: Size) -> float:
-        """Lower bound of the payload's bits for y of a given size, with its side information."""
+        """Return a lower bound of the payload's bits, including side information, for y of a given size."""
         y_bits = self.y_tables.least_bits * self.num_channels * size[0] * size[1]
         return y_bits + (0 if self.z_channels is None else self.z_channels.least_bits(z_size(size)))
 
     @abc.abstractmethod
     def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
-        """Code y (1, M, h, w) of a given size and its side information; the decoded latents."""
+        """Code y (1, M, h, w) of a given size, with its side information; return the decoded latents."""
 
     @abc.abstractmethod
     def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """Bits of each element of the coded latents, for "y" and, if the model has it, "z"."""
+        """Return the bits of each element of the coded latents, for "y" and, if the model has it, "z"."""
 
 
 class FactorizedLatentCodec(LatentCodec):
-    """y alone, with one CDF per channel."""
+    """Codes y alone, with one CDF per channel."""
 
     def __init__(self, model: LearnedModel) -> None:
         self._channels = Channels(model)
@@ -152,7 +153,7 @@ class FactorizedLatentCodec(LatentCodec):
         self.num_channels = model.config.M
 
     def least_bits(self, size: Size) -> float:
-        """See `LatentCodec`; each channel has its own bound."""
+        """See `LatentCodec`. Each channel has its own bound."""
         return self._channels.least_bits(size)
 
     def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
@@ -165,7 +166,7 @@ class FactorizedLatentCodec(LatentCodec):
 
 
 class HyperpriorLatentCodec(LatentCodec):
-    """z, then all of y at once."""
+    """Codes z, then all of y at once."""
 
     def __init__(self, model: LearnedModel) -> None:
         self._hyperprior = Hyperprior(model)
@@ -186,10 +187,10 @@ class HyperpriorLatentCodec(LatentCodec):
 
 
 class WavefrontLatentCodec(LatentCodec):
-    """y in wavefronts, with a network from the causal neighbours of positions to distributions of their elements."""
+    """Codes y in wavefronts, with distributions that a network computes from each position's causal neighbours."""
 
     _network: Callable[[Tensor, Tensor], Tensor]
-    """Network from neighbours (n, taps M) and a prepared part (n, features) to outputs (n, outputs)."""
+    """Maps neighbours (n, taps M) and a prepared part (n, features) to outputs (n, outputs)."""
     _kernel: int
     _dtype = torch.float32
     """Type of the neighbours."""
@@ -200,7 +201,7 @@ class WavefrontLatentCodec(LatentCodec):
         wave = wavefront(*size, self._kernel)
         wanted = in_order(y, wave.order)
         known = torch.zeros(wave.num_rows, self.num_channels, dtype=self._dtype)
-        y_hat, parameters = AsPicture(size), AsPicture(size)
+        y_hat, parameters = PositionBuffer(size), PositionBuffer(size)
         for step in wave.steps:
             neighbours = known[wave.context[step].flatten()].view(step.stop - step.start, -1)
             outputs = self._network(neighbours, prepared[step])
@@ -216,19 +217,19 @@ class WavefrontLatentCodec(LatentCodec):
 
     @abc.abstractmethod
     def _latents(self, y_hat: Tensor, z_hat: Tensor | None, params: Tensor) -> Latents:
-        """The decoded latents, given the network's outputs (1, outputs, h, w) for their elements."""
+        """Return the decoded latents, given the network's outputs (1, outputs, h, w) for their elements."""
 
     @abc.abstractmethod
     def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
-        """Code elements of y (positions, M), given the outputs of the network for them (positions, outputs)."""
+        """Code elements of y (positions, M), given the network's outputs for them (positions, outputs)."""
 
     def _scaled(self, values: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Elements of y and outputs of the network in units of y, and the elements as the network takes them."""
+        """Return elements and network outputs in units of y, and the elements in the units of the network's input."""
         return values, outputs, values
 
 
 class AutoregressiveLatentCodec(WavefrontLatentCodec):
-    """z, if there is one, then y in wavefronts."""
+    """Codes z, if the model has it, then y in wavefronts."""
 
     _network: ContextNetwork
 
@@ -260,10 +261,10 @@ class AutoregressiveLatentCodec(WavefrontLatentCodec):
         return Latents(y_hat, z_hat, *split_parameters(params, mean=self._has_mean))
 
 
-class AsPicture:
-    """Values of positions, put one after the other into a picture (1, C, h, w), channels last in memory.
+class PositionBuffer:
+    """Buffer that is filled by position and viewed as (1, C, h, w), channels last in memory.
 
-    Lists of the values of all steps would take their memory twice, which counts for big pictures.
+    A list of the values of all steps, concatenated at the end, would need twice the memory.
     """
 
     def __init__(self, size: Size) -> None:
@@ -271,19 +272,19 @@ class AsPicture:
         self._by_position = torch.empty(0)
 
     def put(self, positions: Tensor, values: Tensor) -> None:
-        """Put the values (n, C) of some positions y W + x."""
+        """Store the values (n, C) of positions y W + x."""
         if not len(self._by_position):
             self._by_position = values.new_empty(self._size[0] * self._size[1], values.shape[1])
         self._by_position[positions] = values
 
     @property
     def values(self) -> Tensor:
-        """The picture."""
+        """All values, (1, C, h, w)."""
         return self._by_position.view(1, *self._size, -1).permute(0, 3, 1, 2)
 
 
 class Channels:
-    """Values with one CDF per channel, rounded around the channel's median."""
+    """Codes values with one CDF per channel, rounded around the channel's median."""
 
     def __init__(self, model: LearnedModel) -> None:
         bottleneck = cast("Bottleneck", model.entropy_bottleneck)
@@ -291,25 +292,25 @@ class Channels:
         self._medians = bottleneck.quantiles.detach()[:, :, 1:2].clone()  # (C, 1, 1)
 
     def code(self, coder: RangeCoder, values: Tensor | None, size: Size) -> Tensor:
-        """Code values (1, C, h, w)."""
+        """Code values (1, C, h, w); return the decoded values."""
         return self.values(self.code_symbols(coder, values, size))
 
     def code_symbols(self, coder: RangeCoder, values: Tensor | None, size: Size) -> Tensor:
-        """Code the symbols (C, h, w) of values."""
+        """Code values (1, C, h, w); return the symbols (C, h, w)."""
         symbols = None if values is None else symbols_of(values[0], self._medians)
         return torch.from_numpy(coder.code(self.tables, self._indexes(size), symbols)).view(-1, *size)
 
     def values(self, symbols: Tensor) -> Tensor:
-        """The values (1, C, h, w) of symbols."""
+        """Return the values (1, C, h, w) of symbols (C, h, w)."""
         values: Tensor = (symbols + self._medians)[None]
         return values
 
     def least_bits(self, size: Size) -> float:
-        """Lower bound of the bits of values of a given size."""
+        """Return a lower bound of the bits of values of a given size."""
         return float(self.tables.least_bits_of_each.sum()) * size[0] * size[1]
 
     def bits(self, values: Tensor) -> Tensor:
-        """Bits of each of the coded values (1, C, h, w)."""
+        """Return the bits of each of the coded values (1, C, h, w)."""
         indexes = self._indexes((values.shape[2], values.shape[3]))
         bits = self.tables.bits(indexes, symbols_of(values[0], self._medians))
         return torch.from_numpy(bits).view(values.shape)
@@ -319,7 +320,7 @@ class Channels:
 
 
 class Hyperprior:
-    """z and the output of h_s."""
+    """Codes z and computes the output of h_s."""
 
     def __init__(self, model: LearnedModel) -> None:
         self.channels = Channels(model)
@@ -327,33 +328,33 @@ class Hyperprior:
         self._synthesis = cast("torch.nn.Module", model.h_s)
 
     def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> tuple[Tensor, Tensor]:
-        """Code the z of y; z_hat, and the output of h_s."""
+        """Code the z of y; return z_hat and the output of h_s."""
         z = None if y is None else self._analysis(y)
         z_hat = self.channels.code(coder, z, z_size(size))
         return z_hat, self._synthesis(z_hat)
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """Bits of each element of z."""
+        """Return the bits of each element of z."""
         return {"z": self.channels.bits(cast("Tensor", latents.z_hat))}
 
 
 class _Elements:
-    """Elements of y, each with the CDF of its scale, rounded around its mean."""
+    """Codes elements of y, each with the CDF of its scale, rounded around its mean."""
 
     def __init__(self, model: LearnedModel) -> None:
         conditional = cast("Gaussian", model.gaussian_conditional)
         self.tables = Cdfs.of(conditional)
-        # The next larger scale, as in CompressAI. With the nearest one, files of a trained model were .6 % larger.
+        # The next larger scale, as in CompressAI. With the nearest one, files of a trained model were 0.6 % larger.
         self._bounds = cast("Tensor", conditional.scale_table)[:-1].clone()
 
     def code(self, coder: RangeCoder, y: Tensor | None, scales: Tensor, means: Tensor | None) -> Tensor:
-        """Code y, of any shape."""
+        """Code elements of y, of any shape; return the decoded elements."""
         coded = coder.code(self.tables, self._indexes(scales), None if y is None else symbols_of(y, means))
         values = torch.from_numpy(coded).view(scales.shape)
         return values.float() if means is None else values + means
 
     def bits(self, latents: Latents) -> Tensor:
-        """Bits of each element of y."""
+        """Return the bits of each element of y."""
         indexes = self._indexes(cast("Tensor", latents.scales))
         bits = self.tables.bits(indexes, symbols_of(latents.y_hat, latents.means))
         return torch.from_numpy(bits).view(latents.y_hat.shape)
@@ -363,11 +364,11 @@ class _Elements:
 
 
 def in_order(values: Tensor | None, order: Tensor) -> Tensor | None:
-    """(1, C, h, w) to (positions in order, C)."""
+    """Reorder values (1, C, h, w) to (positions in the given order, C)."""
     return None if values is None else values[0].flatten(1).t()[order]
 
 
 def summed(parts: Iterable[dict[str, float]]) -> dict[str, float]:
-    """The sums of numbers of the same name."""
+    """Add up the numbers of the same name."""
     first, *others = parts
     return {name: sum((part[name] for part in others), value) for name, value in first.items()}

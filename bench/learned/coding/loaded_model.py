@@ -1,4 +1,4 @@
-"""A model that is ready to code: transforms, latent codec, and rectifier."""
+"""A model prepared for coding: transforms, latent codec, and rectifier."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A loaded model. Codecs can share it, because it keeps no state between pictures."""
+    """A model prepared for coding. It keeps no state between pictures, so that codecs can share it."""
 
     model: LearnedModel
     transforms: Transforms
@@ -51,7 +51,7 @@ class LoadedModel:
     ) -> Self:
         """Prepare a trained model for coding, and move its transforms and rectifier to the device.
 
-        The default of the latent codec is `latent_codec` of the model.
+        The latent codec defaults to `latent_codec(model)`.
         """
         share_freed_memory()
         for parameter in model.parameters():
@@ -71,7 +71,7 @@ class LoadedModel:
 
     @torch.inference_mode()
     def rectified(self, y_hat: Tensor) -> Tensor:
-        """The decoded latents (1, M, h, w) after the rectifier, in float32 for any precision.
+        """Rectify the decoded latents (1, M, h, w), in float32 for any precision.
 
         Everything but the convolutions is computed on one thread: the last bits of group normalisation and SiLU depend
         on the number of threads, and pictures must not.
@@ -85,14 +85,14 @@ class LoadedModel:
 
     @torch.inference_mode()
     def coder_bits(self, latents: Latents) -> dict[str, float]:
-        """Bits of the coded latents in a file, for "y" and, if the model has it, "z"; see `diagnosis`."""
+        """Return the coder bits of the latents, for "y" and, if the model has it, "z"; see `diagnosis`."""
         return summed(
             {part: float(bits.sum()) for part, bits in self.coder.bits(strip).items()} for strip in latents.strips()
         )
 
 
 def latent_codec(model: LearnedModel) -> LatentCodec:
-    """The latent codec of a model."""
+    """Return the latent codec of a model."""
     if isinstance(model, MixtureModel):
         return MixtureLatentCodec(model)
     if hasattr(model, "context_prediction"):

@@ -1,15 +1,15 @@
 """Multithreaded convolutions whose results do not depend on the number of threads.
 
-Libraries split a convolution by the number of threads, in some cases also its sums. The order of additions then changes
-the last bits, and so the rounding of some pixels. oneDNN does this for small pictures, narrow layers and transposed
-convolutions, depending on the processor. Here the rows are split into tiles that depend on the shape only. Each tile is
-a convolution on one thread; with more threads, more tiles are computed at the same time.
+Libraries split a convolution by the number of threads, in some cases even its sums. The order of additions then affects
+the last bits, and with them the rounding of some pixels. oneDNN does this for small pictures, narrow layers and
+transposed convolutions, depending on the processor. Here, rows are split into tiles that depend only on the shape. Each
+tile is a convolution on one thread; with more threads, more tiles are computed in parallel.
 
-GDN is a convolution between squaring and square roots. In tiles it needs the memory of a tile only, and stays in the
-cache.
+GDN is a convolution between squaring and square roots. In tiles, its intermediate values need the memory of one tile
+only and stay in the cache.
 
-Sigmoid and softmax are computed on one thread: where a thread's share is not a multiple of the vector length, the rest
-is computed by another function with other last bits.
+Sigmoid and softmax are computed on one thread. If a thread's share is not a multiple of the vector length, the
+remainder is computed by another function, whose last bits differ.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 TILE_MACS = 2**27
-"""Minimum number of multiplications of a tile: one or two milliseconds, so that scheduling costs little."""
+"""Minimum number of multiplications per tile: one or two milliseconds, so that scheduling costs little."""
 
 MAX_TILES = 8
-"""Each tile rearranges the weights, which is relatively expensive for small tiles."""
+"""Maximum number of tiles: each one rearranges the weights, which is relatively expensive for small tiles."""
 
 
 class RowTiled(TorchFunctionMode):
     """Mode that computes convolutions and GDN on the CPU in row tiles, with PyTorch's number of threads at entry.
 
-    Sigmoid and softmax use one thread; other operations and devices are not changed. For inference only: GDN overwrites
-    its input, the output of a convolution that nothing else uses.
+    Sigmoid and softmax use one thread; other operations and other devices are unaffected. For inference only: GDN
+    overwrites its input, the output of a convolution that nothing else uses.
     """
 
     def __enter__(self) -> Self:
@@ -134,7 +134,7 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def _cuts(height: int, macs: int) -> list[int]:
-    """Boundaries of the tiles: a power of two of tiles, which small numbers of threads divide evenly."""
+    """Return the boundaries of the tiles. Their number is a power of two, which few threads can share evenly."""
     most = min(height, MAX_TILES, max(1, macs // TILE_MACS))
     count = 1 << (most.bit_length() - 1)
     return [height * number // count for number in range(count + 1)]
@@ -142,11 +142,11 @@ def _cuts(height: int, macs: int) -> list[int]:
 
 @functools.cache
 def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads in which PyTorch uses one thread."""
+    """Create a pool of threads in each of which PyTorch uses one thread."""
     before, ready = torch.get_num_threads(), threading.Barrier(threads + 1)
 
     def begin() -> None:
-        torch.get_num_threads()  # on its first call, a thread takes the process's number, even if another one was set
+        torch.get_num_threads()  # the first call in a thread adopts the process's number, even after a set
         torch.set_num_threads(1)
         ready.wait()
 
@@ -154,5 +154,5 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     for _ in range(threads):
         pool.submit(int)
     ready.wait()
-    torch.set_num_threads(before)  # restore the process's number for threads that start later
+    torch.set_num_threads(before)  # restores the process's number for threads that start later
     return pool

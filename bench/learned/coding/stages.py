@@ -1,4 +1,4 @@
-"""Stages of a model with its own entropy coder, reported by hooks on its transforms."""
+"""Stages of a model with its own entropy coder, reported through hooks on its transforms."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def decoding(model: nn.Module) -> AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def _around(model: nn.Module, part: str, *names: str) -> Iterator[None]:
-    """Report stages before, during and after the first call of a sub-network, if the model has it; "" is no stage."""
+    """Report stages before, during and after the first call of a sub-network, if the model has it; "" reports none."""
     network = getattr(model, part, None)
     if not isinstance(network, torch.nn.Module):
         yield

@@ -1,21 +1,21 @@
-"""The file of a model with its own entropy coder: a header of 17 bytes for most pictures, and the model's strings.
+"""File format of models with their own entropy coder: a header of 17 bytes for most pictures, and the model's strings.
 
     bytes  field
     3      magic, "LIM"
-    1      version of this format: 1 of the CPU, 2 of another device
+    1      format version: 1 if written on a CPU, 2 if on another device
     4      fingerprint of the weights: the first bytes of their file's SHA-256
-    1+n    only in version 2: length and text of the device's name
+    1+n    only in version 2: length of the device's name, and the name
     2+2    width and height in pixels, as LEB128
     4      CRC-32 of everything else in the file
     1      number of bytes of the outline, as LEB128
     n      outline: the arguments of the model's `decompress`, with lengths in place of strings; deflated
     rest   the strings, concatenated
 
-An argument in the outline is a tag and a number, a text, or a list, tuple or dictionary of such. Published models
-need no other types. Two strings and a shape of two numbers need 17 bytes.
+An argument in the outline is a tag followed by a number, a text, or a list, tuple or dictionary of arguments. Published
+models need no other types. Two strings and a shape of two numbers need 17 bytes.
 
-Such a model computes its distributions on its device, and another one rounds them differently: a file would decode to
-noise. Files of accelerators name theirs, and no other decodes them.
+Such a model computes its distributions on its device. Another device rounds them differently and would decode noise, so
+a file written on an accelerator names that device and is decoded on no other.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _FLOAT = struct.Struct("<d")
 _NO_ARGUMENTS = "the file does not contain the arguments of the model's decompress"
 
 Value = None | bool | int | float | str | bytes | list["Value"] | tuple["Value", ...] | dict[str, "Value"]
-"""Types of arguments in a file."""
+"""Types of arguments that a file can store."""
 
 _CONSTANTS: dict[bytes, Value] = {b"n": None, b"f": False, b"t": True}
 _TAGS = {id(value): tag for tag, value in _CONSTANTS.items()}
@@ -60,7 +60,7 @@ class Strings:
 
 
 def pack(fingerprint: bytes, strings: Strings, device: str = CPU) -> bytes:
-    """The bytes of a file that was computed on a device, by its name.
+    """Return the bytes of a file that was computed on the named device.
 
     Raises:
         CodecError: the picture is too large, or an argument is of an unsupported type.
@@ -81,10 +81,10 @@ def pack(fingerprint: bytes, strings: Strings, device: str = CPU) -> bytes:
 
 
 def unpack(data: bytes, fingerprint: bytes, device: str = CPU) -> Strings:
-    """The content of a file that `pack` wrote for the same weights on the same device.
+    """Return the content of a file that `pack` wrote for the same weights on the same device.
 
     Raises:
-        DecodeError: the file is of another format, version, model or device, truncated or damaged, or has an invalid
+        DecodeError: the file has another format, version, model or device, is truncated or damaged, or has an invalid
             size.
     """
     if len(data) < _FIXED.size or data[: len(MAGIC)] != MAGIC:
@@ -124,7 +124,7 @@ def unpack(data: bytes, fingerprint: bytes, device: str = CPU) -> Strings:
 
 
 def _written(value: object, contents: list[bytes], room: int) -> bytes:
-    """The outline of a value; its bytes are appended to `contents`."""
+    """Return the outline of a value; its strings are appended to `contents`."""
     if room < 0:
         raise CodecError(f"compress gave more than {DEEPEST} nested lists, which a file cannot store")
     if (tag := _TAGS.get(id(value))) is not None:
@@ -147,7 +147,7 @@ def _written(value: object, contents: list[bytes], room: int) -> bytes:
 
 
 class _Reader:
-    """Reader of the values in an outline."""
+    """Reads values from an outline and their strings."""
 
     def __init__(self, outline: bytes, contents: bytes) -> None:
         self._outline, self._contents = io.BytesIO(outline), io.BytesIO(contents)
@@ -158,7 +158,7 @@ class _Reader:
         return not (self._outline.read(1) or self._contents.read(1))
 
     def value(self, room: int) -> Value:
-        """The next value.
+        """Read the next value, with at most `room` levels of nesting.
 
         Raises:
             DecodeError: it is invalid or missing.
@@ -188,7 +188,7 @@ class _Reader:
 
 
 def _taken(source: io.BytesIO, number: int) -> bytes:
-    """The next bytes of a source."""
+    """Read the given number of bytes."""
     if len(found := source.read(number)) < number:
         raise DecodeError(_NO_ARGUMENTS)
     return found

@@ -1,4 +1,4 @@
-"""Transposed convolutions as ordinary ones, which can be computed in row tiles (see `row_tiles`).
+"""Transposed convolutions as ordinary convolutions, which can be computed in row tiles (see `row_tiles`).
 
 A 5x5 kernel with stride 2 is equivalent to four kernels of at most 3x3, one for each pixel of a 2x2 block.
 """
@@ -18,14 +18,15 @@ _GEOMETRY = ((5, 5), (2, 2), (2, 2), (1, 1))
 """Kernel, stride, padding and output padding of the models' transposed convolutions."""
 
 FEW = 16
-"""Number of outputs that a processor computes at once: below this, one 3x3 convolution is faster than four kernels."""
+"""Outputs that a processor computes at a time. With fewer, one 3x3 convolution is faster than four kernels."""
 
 
 class SubpixelConv2d(nn.Module):
-    """Computes a transposed 5x5 convolution with stride 2, up to rounding.
+    """A transposed 5x5 convolution with stride 2, up to rounding.
 
-    With few outputs it is one convolution with four times as many, rearranged: 36 multiplications instead of 25, but 3
-    times as fast as the transposed one. With more outputs it is four convolutions without additional multiplications.
+    With few outputs, it is computed as one convolution with four times as many outputs, rearranged: 36 multiplications
+    instead of 25, but three times as fast as the transposed convolution. With more outputs, it is computed as four
+    convolutions without additional multiplications.
     """
 
     def __init__(self, layer: nn.ConvTranspose2d) -> None:
@@ -33,7 +34,7 @@ class SubpixelConv2d(nn.Module):
         inputs, self.outputs = layer.in_channels, layer.out_channels
         weight = layer.weight.new_zeros(2, 2, self.outputs, inputs, 3, 3)
         for row, column in itertools.product((0, 1), repeat=2):
-            # Even outputs use taps 4, 2, 0 of the rows before, at and after them; odd ones taps 3 and 1.
+            # Even outputs use taps 4, 2, 0 for the rows before, at and after them; odd ones use taps 3 and 1.
             taps = layer.weight.detach()[:, :, row::2, column::2].flip(2, 3).transpose(0, 1)
             weight[row, column, :, :, row:, column:] = taps
         bias = torch.zeros(self.outputs) if layer.bias is None else layer.bias.detach()
@@ -50,7 +51,7 @@ class SubpixelConv2d(nn.Module):
 
     @classmethod
     def throughout(cls, part: nn.Sequential) -> nn.Sequential:
-        """A sub-network with its transposed convolutions replaced; other layers are shared."""
+        """Return a sub-network with its transposed convolutions replaced; other layers are shared."""
         return nn.Sequential(*(cls(layer) if cls.fits(layer) else layer for layer in part))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,15 +1,15 @@
-"""Tiled computation of transforms, so that their memory does not grow with the picture.
+"""Tiled computation of transforms, with memory that does not grow with the picture.
 
-An output of a convolutional network depends on its inputs up to a finite distance, the network's reach. A tile is
-therefore computed from its part of the input and the reach around it, and only the inner part of the result is kept:
-latents and pictures are those of the whole picture up to rounding, without seams. The latents remain one tensor, and
-their entropy coding is not tiled.
+An output of a convolutional network depends on inputs up to a finite distance, the network's reach. A tile is therefore
+computed from its part of the input extended by the reach, and only the inner part of the result is kept. Latents and
+pictures equal those computed without tiles up to rounding, and have no seams. The latents remain one tensor; entropy
+coding is not tiled.
 
-Channel attention multiplies by factors that depend on the means over the whole picture. They are computed first; see
+Channel attention multiplies by factors that depend on means over the whole picture. These are computed first; see
 `GlobalMeans`.
 
-The side of the tiles is a function of the picture's size, and is stored in the file: the last bits of a decoded picture
-depend on it.
+The side of the tiles is a function of the picture's size. It is stored in the file, because the last bits of a decoded
+picture depend on it.
 """
 
 from __future__ import annotations
@@ -31,47 +31,47 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WHOLE = 0
-"""The side that stands for one tile, the whole picture."""
+"""Value of a side that means no tiling."""
 
 WHOLE_PIXELS = 1 << 23
-"""Largest picture that is not tiled, a little more than 4K: with a kilobyte per pixel, as in the widest published
-models, it takes 8 GiB."""
+"""Pixels of the largest picture that is not tiled, a little more than 4K. With a kilobyte per pixel, as in the widest
+published models, it needs 8 GiB."""
 
 SIDE = 2048
 """Side of the tiles of larger pictures, in pixels."""
 
 SIDE_UNIT = 64
-"""Sides are multiples of it, in pixels."""
+"""Sides are multiples of this, in pixels."""
 
 SIDES = range(1024, SIDE + 1, SIDE_UNIT)
-"""Sides that a file may name: smaller tiles would cost many times the computation, larger ones more memory."""
+"""Sides that a file may have: smaller tiles would need many times the computation, larger ones more memory."""
 
 Slices = tuple[slice, slice]
 """Rows and columns."""
 
 
 def side_of(width: int, height: int) -> int:
-    """Side of the tiles of a picture, in pixels, or `WHOLE`."""
+    """Return the side of the tiles of a picture, in pixels, or `WHOLE`."""
     return WHOLE if width * height <= WHOLE_PIXELS else SIDE
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A tile: rows and columns of latents that are kept, and those that they are computed from."""
+    """A tile: the rows and columns of latents that it yields (kept), and those that it is computed from (seen)."""
 
     kept: Slices
     seen: Slices
 
     def kept_at(self, scale: int) -> Slices:
-        """The kept part of a tensor that has `scale` samples per latent along each side."""
+        """Return the kept part of a tensor that has `scale` samples per latent along each side."""
         return _scaled(self.kept, scale)
 
     def seen_at(self, scale: int) -> Slices:
-        """The part of such a tensor that is seen."""
+        """Return the seen part of such a tensor."""
         return _scaled(self.seen, scale)
 
     def inner(self, scale: int) -> Slices:
-        """The kept part of a result computed from the seen part."""
+        """Return the kept part of a result that was computed from the seen part."""
         rows, columns = (
             slice(kept.start - seen.start, kept.stop - seen.start)
             for kept, seen in zip(self.kept, self.seen, strict=True)
@@ -81,14 +81,14 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The tiles of latents of a size."""
+    """The tiles of latents of a given size."""
 
     size: tuple[int, int]
     """Height and width of the latents."""
     side: int
     """Side of a tile in pixels, or `WHOLE`."""
     reach: int
-    """Latents around a tile that it is computed from."""
+    """Number of latents around a tile that it depends on."""
 
     def __iter__(self) -> Iterator[Tile]:
         step = self.side // LATENT_STRIDE or max(self.size)
@@ -101,7 +101,7 @@ class Grid:
             yield Tile((kept[0], kept[1]), (seen[0], seen[1]))
 
     def compute(self, function: Callable[[Tile], None]) -> None:
-        """Call a function for every tile; if it uses global means, compute these first in extra passes."""
+        """Call a function for every tile. If it uses global means, these are computed in additional passes."""
         tiles = list(self)
         if len(tiles) == 1:
             function(tiles[0])
@@ -115,14 +115,14 @@ class Grid:
 
 
 class GlobalMeans(TorchFunctionMode):
-    """Means over the whole picture of features that are computed in tiles, in place of those of a tile.
+    """Mode that replaces the channel means of a tile by those over the whole picture.
 
-    Each pass over the tiles uses the means of the previous pass and collects new ones. After the first pass the means
-    that depend on no others are correct, after the second those that depend on them, and so on. When a pass collects
-    the same means that it used, these and its tiles are correct. A network without means needs one pass; those of cca,
-    with four attentions in sequence, need five.
+    Each pass over the tiles uses the means of the previous pass and collects new ones. After the first pass, the means
+    that depend on no others are correct; after the second, those that depend on them; and so on. When a pass collects
+    the means that it used, these and its tiles are correct. A network without means needs one pass; those of cca, with
+    four attentions in sequence, need five.
 
-    Sums are taken in float64 on one thread, so that they do not depend on the number of threads.
+    Sums are computed in float64 on one thread, so that they do not depend on the number of threads.
     """
 
     def __init__(self, size: tuple[int, int]) -> None:
@@ -132,10 +132,10 @@ class GlobalMeans(TorchFunctionMode):
         self._sums: list[Tensor] = []
         self._passes = 0
         self.are_known = False
-        """Whether the last pass took the right means."""
+        """Whether the last pass used the correct means."""
 
     def of(self, tile: Tile) -> Self:
-        """Mode that replaces the means of a tile, in the order of the calls."""
+        """Return this mode for a tile, with the means numbered in the order of the calls."""
         self._tile, self._calls = tile, 0
         return self
 
@@ -143,7 +143,7 @@ class GlobalMeans(TorchFunctionMode):
         """End a pass."""
         self._passes += 1
         are_equal = len(self._known) == len(self._sums) and all(map(torch.equal, self._known, self._sums))
-        # NaN equals nothing; no chain of means is longer than their number.
+        # NaN never compares equal, but no chain of dependent means is longer than their number.
         self.are_known = are_equal or self._passes > len(self._sums)
         self._known, self._sums = self._sums, []
 

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from bench.learned.models import LearnedModel
 
 Precision = Literal["fp32", "bf16"]
-"""Precision of the synthesis. bf16 is faster on processors that support it; some pixels differ by a level or two."""
+"""Precision of the synthesis. bf16 is faster on processors that support it; some pixels differ by one or two levels."""
 
 
 class Transforms(abc.ABC):
-    """Analysis and synthesis networks of one model on one device. They keep no state between pictures."""
+    """Analysis and synthesis of one model on one device. They keep no state between pictures."""
 
     stride: ClassVar[int]
-    """Samples of the input between neighbouring latents."""
+    """Input samples between neighbouring latents."""
 
     def __init__(self, model: LearnedModel, device: str = "cpu", precision: Precision = "fp32") -> None:
         self._device = torch.device(device)
@@ -54,15 +54,18 @@ class Transforms(abc.ABC):
 
     @abc.abstractmethod
     def _samples(self, picture: Any) -> Tensor:  # noqa: ANN401 - of the kind that the model takes
-        """The 8-bit samples (H, W, C) of a picture, the input of the analysis."""
+        """Return the 8-bit samples (H, W, C) of a picture, the input of the analysis."""
 
     @torch.inference_mode()
     def analysis(self, picture: AnyPicture, side: int = WHOLE) -> Tensor:
-        """The latents y (1, M, h, w) of a picture, on the CPU; the picture is padded by repeating its edges.
+        """Compute the latents y (1, M, h, w) of a picture, which is padded by repeating its edges.
 
         Args:
-            picture: of any size.
-            side: of the tiles in pixels, of luma for planes; see `tiles`.
+            picture: a picture of any size.
+            side: side of the tiles in pixels, of luma for planes; see `tiles`.
+
+        Returns:
+            y on the CPU.
         """
         grid, samples = self._grid(picture.height, picture.width, side), self._samples(picture)
         y: list[Tensor] = []
@@ -83,16 +86,16 @@ class Transforms(abc.ABC):
         return y[0]
 
     def require_memory(self, height: int, width: int, side: int = WHOLE) -> None:
-        """Refuse a picture if this machine does not have the memory for its synthesis, before it is decoded.
+        """Check that this machine has the memory for the synthesis of a picture, before it is decoded.
 
-        A valid payload of a hundred bytes may belong to a picture of any size that a header can have.
+        A header may state any size that the format allows, with a valid payload of a hundred bytes.
 
         Raises:
-            DecodeError: it is too large.
+            DecodeError: the picture is too large.
         """
         import psutil  # noqa: PLC0415
 
-        # Lower bound: input of the last layer and of the layer before, N channels of half the height and width.
+        # Lower bound: inputs of the last two layers, with N channels at half the height and width.
         rows, columns = (self._padded(length) for length in (height, width))
         tile = rows * columns if side == WHOLE else min(side, rows) * min(side, columns)
         needed = 2 * self._width * tile + 3 * height * width
@@ -103,7 +106,7 @@ class Transforms(abc.ABC):
             )
 
     def latent_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the latents of a picture."""
+        """Return height and width of a picture's latents."""
         return self._padded(height) // LATENT_STRIDE, self._padded(width) // LATENT_STRIDE
 
     def _padded(self, length: int) -> int:
@@ -111,7 +114,7 @@ class Transforms(abc.ABC):
 
     @contextlib.contextmanager
     def _exactly(self) -> Iterator[None]:
-        """Compute the same in every process: on a CPU with any number of threads, on a GPU in full precision."""
+        """Make results the same in every process: for any number of threads on a CPU, in full precision on a GPU."""
         with RowTiled(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
             yield
 
@@ -119,7 +122,7 @@ class Transforms(abc.ABC):
         return Grid(self.latent_size(height, width), side, self._reach)
 
     def _decoded(self, y_hat: Tensor, tile: Tile) -> Tensor:
-        """Output of the synthesis for the seen part of the latents, in float32."""
+        """Return the output of the synthesis for the seen part of the latents, in float32."""
         seen = y_hat[..., *tile.seen].to(self._device, memory_format=torch.channels_last)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):
             x_hat: Tensor = self._g_s(seen)
@@ -136,7 +139,7 @@ class PictureTransforms(Transforms):
 
     @torch.inference_mode()
     def synthesis(self, y_hat: Tensor, size: tuple[int, int], *, side: int = WHOLE) -> Picture:
-        """The picture of latents: clamped, rounded to 8 bits, cropped to its height and width."""
+        """Compute the picture of latents: clamped, rounded to 8 bits, cropped to its height and width."""
         pixels = np.empty((*size, 3), np.uint8)
 
         def compute(tile: Tile) -> None:
@@ -150,7 +153,7 @@ class PictureTransforms(Transforms):
 
 
 def eight_bits(x_hat: Tensor) -> NDArray[np.uint8]:
-    """Samples (h, w, C) of a decoded (1, C, h, w): clamped, rounded to 8 bits."""
+    """Convert decoded values (1, C, h, w) to 8-bit samples (h, w, C), clamped and rounded."""
     samples: NDArray[np.uint8] = x_hat[0].permute(1, 2, 0).clamp(0, 1).mul_(255).round_().byte().cpu().numpy()
     return samples
 
@@ -162,7 +165,7 @@ STRIDE = LATENT_STRIDE // 2
 
 
 class PlanesTransforms(Transforms):
-    """Transforms of YUV 4:2:0 planes, and the filter."""
+    """Transforms and filter of YUV 4:2:0 planes."""
 
     stride = STRIDE
 
@@ -178,7 +181,7 @@ class PlanesTransforms(Transforms):
     def synthesis(
         self, y_hat: Tensor, size: tuple[int, int], indicator: Indicator = PLAIN, *, side: int = WHOLE
     ) -> Yuv420:
-        """The picture of latents, in full range: clamped, rounded to 8 bits, cropped to its height and width."""
+        """Compute the planes of latents, in full range: clamped, rounded to 8 bits, cropped to height and width."""
         grid = self._grid(*size, side)
         samples = np.empty((*(STRIDE * length for length in grid.size), CHANNELS), np.uint8)
 
@@ -194,7 +197,7 @@ class PlanesTransforms(Transforms):
 
     @torch.inference_mode()
     def best_indicator(self, y_hat: Tensor, picture: Yuv420, side: int = WHOLE) -> Indicator:
-        """The components, luma and chroma, whose squared error the filter reduces."""
+        """Return the components, luma or chroma, whose squared error the filter reduces."""
         if self._acem is None:
             return PLAIN
         original = pack(picture)
@@ -217,7 +220,7 @@ class PlanesTransforms(Transforms):
 
 
 def _squared_errors(samples: NDArray[np.uint8], original: NDArray[np.uint8]) -> tuple[int, int]:
-    """Sums over luma and over chroma, inside the original picture."""
+    """Return the sums over luma and over chroma, inside the original picture."""
     height, width = original.shape[:2]
     errors = np.square(samples[:height, :width].astype(np.int64) - original)
     return int(errors[..., :LUMA_PLANES].sum()), int(errors[..., LUMA_PLANES:].sum())

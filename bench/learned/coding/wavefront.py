@@ -1,6 +1,6 @@
 """Wavefront order for coding latents with a context model.
 
-A causal kernel of radius r covers the r rows above, up to r columns to the right, and positions to the left in its row.
+A causal kernel of radius r covers r rows above, up to r columns to the right, and positions to the left in its own row.
 All positions with the same x + (r+1) y are therefore independent of each other:
 
     r = 2, step of each position       0  1  2  3  4  5
@@ -22,7 +22,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Wavefront:
-    """The steps for a grid of latents, and the context of each position.
+    """Steps for a grid of latents, and the context of each position.
 
     The latents are stored as rows of a padded buffer of (H + r) (W + 2r) positions, whose border is 0.
     """
@@ -30,18 +30,18 @@ class Wavefront:
     steps: tuple[slice, ...]
     """Slice of the coding order for each step."""
     order: Tensor
-    """The positions y W + x in coding order."""
+    """Positions y W + x in coding order."""
     rows: Tensor
-    """Row in the buffer of each position, in coding order."""
+    """Buffer row of each position, in coding order."""
     context: Tensor
-    """Rows in the buffer of the context of each position: (positions, taps), in coding order, taps in raster order."""
+    """Buffer rows of each position's context, (positions, taps), in coding order, taps in raster order."""
     num_rows: int
     """Number of rows of the buffer."""
 
 
 @functools.lru_cache(maxsize=16)
 def wavefront(height: int, width: int, kernel: int) -> Wavefront:
-    """The wavefront of a grid of latents for a causal kernel with an odd side."""
+    """Return the wavefront of a grid of latents for a causal kernel with an odd side."""
     radius = kernel // 2
     y, x = np.divmod(np.arange(height * width), width)
     step = x + (radius + 1) * y
@@ -62,5 +62,5 @@ def wavefront(height: int, width: int, kernel: int) -> Wavefront:
 
 
 def causal_taps(kernel: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Mask of the elements of a kernel's window before its centre in raster order."""
+    """Return the indices of a kernel's taps before its centre, in raster order."""
     return np.arange(kernel * kernel // 2)

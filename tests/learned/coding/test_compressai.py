@@ -35,7 +35,7 @@ from compressai.utils.eval_model.__main__ import inference
 from bench.codecs.registry import codec_class
 from bench.images.image_files import read_picture
 from bench.learned.coding.entropy_parameters import ContextNetwork
-from bench.learned.coding.latent_codecs import AsPicture, in_order
+from bench.learned.coding.latent_codecs import PositionBuffer, in_order
 from bench.learned.coding.wavefront import wavefront
 from bench.learned.weights import catalogue
 
@@ -155,7 +155,7 @@ def means_in_context(model: LearnedModel, params: torch.Tensor | None, context: 
     known[wave.rows] = cast("torch.Tensor", in_order(context, wave.order))
     prepared = network.prepare(in_order(params, wave.order), len(wave.order))
     told = network(known[wave.context.flatten()].view(len(wave.order), -1), prepared)
-    picture = AsPicture(size)
+    picture = PositionBuffer(size)
     picture.put(wave.order, told[:, channels:])
     return picture.values
 
