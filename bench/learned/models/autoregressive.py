@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Autoregressive(LearnedModel):
-    """A model with entropy parameters that depend on the latents above and to the left (Minnen et al. 2018).
+    """Model whose entropy parameters depend on the latents above and to the left (Minnen et al. 2018).
 
     .. code-block:: none
 
@@ -30,15 +30,15 @@ class Autoregressive(LearnedModel):
            z_hat ---------> h_s ------+
 
     As in CompressAI, y_hat is rounded without the mean, because the mean depends on y_hat itself; the likelihoods are
-    those of the latents rounded around their means. Only a coder, which proceeds in raster order, can also round y_hat
-    around its means.
+    those of the latents rounded around their means. Only a coder, which processes one latent after the other, can also
+    round y_hat around its means.
 
-    In training there are two draws of noise, also as in CompressAI: one for the input of context model and g_s, one for
-    the likelihoods. Minnen et al. use one draw for both, as do mixtures here (`mixture.MixtureModel`).
+    In training there are two draws of noise, as in CompressAI: one for the input of context model and g_s, and one for
+    the likelihoods. Minnen et al. use one draw for both, as does `mixture.MixtureModel`.
     """
 
     def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
-        """See `LearnedModel`; height and width of y are multiples of 4 if there is a hyperprior."""
+        """See `LearnedModel`. Height and width of y must be multiples of 4 if there is a hyperprior."""
         mode = self._mode(mode)
         params, likelihoods = self.side_information(y, mode)
         y_hat, _ = self.gaussian_conditional.quantized(y.float(), mode)
@@ -47,13 +47,13 @@ class Autoregressive(LearnedModel):
         return y_hat, likelihoods
 
     def distribution(self, y_hat: Tensor, params: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Scales and means (B, M, H, W) of y, from each position's context and the output of the hyperprior."""
+        """Return scales and means (B, M, H, W) of y, given y_hat and the output of the hyperprior."""
         context = self.context_prediction(y_hat)
         features = context if params is None else torch.cat((params, context), dim=1)
         return split_parameters(self.entropy_parameters(features), mean=self.config.mean)
 
     def side_information(self, y: Tensor, mode: Quantization) -> tuple[Tensor | None, Likelihoods]:
-        """Output of the hyperprior (B, 2M, H, W), and the likelihoods of z."""
+        """Return the output of the hyperprior (B, 2M, H, W) and the likelihoods of z."""
         z_hat, z_likelihood = self.entropy_bottleneck(self.h_a(y), "round" if mode == "integer" else mode)
         return self.h_s(z_hat), {"z": z_likelihood}
 
@@ -77,9 +77,8 @@ class Joint(Autoregressive, JointAutoregressiveHierarchicalPriors):  # type: ign
 class Attention(Autoregressive, Cheng2020Attention):  # type: ignore[misc]
     """The joint entropy model with residual transforms and attention (Cheng et al. 2020, arXiv 2001.01568).
 
-    As in CompressAI, y has a Gaussian distribution; the paper has a mixture of three. Paper and CompressAI have M = N.
-    If M differs from N, it is the number of channels of the layers at the resolution of y, which are cheap at any
-    width.
+    As in CompressAI, y has a Gaussian distribution; the paper uses a mixture of three. Paper and CompressAI use M = N.
+    Otherwise, M is the number of channels of the layers at the resolution of y, which are cheap at any width.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -103,10 +102,10 @@ class Attention(Autoregressive, Cheng2020Attention):  # type: ignore[misc]
 
 
 class Context(Autoregressive, FactorizedPrior):  # type: ignore[misc]
-    """The context model alone, without side information; a variant in Minnen et al. 2018 that CompressAI lacks.
+    """Context model alone, without side information: a variant in Minnen et al. 2018 that CompressAI lacks.
 
-    The entropy parameters are those of the joint model, with 2M context features instead of 4M as input. The first
-    latents of a picture have an empty context: their distribution is given by the biases.
+    The entropy parameters are those of the joint model, with 2M context features instead of 4M features as input. The
+    first latents of a picture have an empty context: their distribution follows from the biases.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -116,12 +115,12 @@ class Context(Autoregressive, FactorizedPrior):  # type: ignore[misc]
         self._set_options(config)
 
     def side_information(self, y: Tensor, mode: Quantization) -> tuple[None, Likelihoods]:  # noqa: ARG002
-        """No side information."""
+        """Return no side information."""
         return None, {}
 
 
 def _entropy_parameters(features: int, M: int) -> nn.Sequential:  # noqa: N803 - the papers' name
-    """The joint model's network from features of context and hyperprior to scales and means."""
+    """Build the joint model's network from features of context and hyperprior to scales and means."""
     return nn.Sequential(
         nn.Conv2d(features, M * 10 // 3, 1),
         nn.LeakyReLU(inplace=True),

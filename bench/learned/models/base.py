@@ -20,7 +20,7 @@ Likelihoods = dict[str, Tensor]
 
 
 class Output(TypedDict):
-    """Output of forward(), as in CompressAI; with a rectifier also the latents of its feature term."""
+    """Output of forward(), as in CompressAI. A rectifier adds the latents of the feature term."""
 
     x_hat: Tensor
     likelihoods: Likelihoods
@@ -47,25 +47,25 @@ class LearnedModel(CompressionModel, abc.ABC):  # type: ignore[misc]
     g_s: nn.Module
 
     def forward(self, x: Tensor, mode: Quantization | None = None) -> Output:
-        """Reconstruction and likelihoods; the default mode is noise in training and rounding in evaluation."""
+        """Return reconstruction and likelihoods. The mode defaults to noise in training and rounding in evaluation."""
         y_hat, likelihoods = self.entropy(self.g_a(x), mode)
         return {"x_hat": self.g_s(y_hat), "likelihoods": likelihoods}
 
     @abc.abstractmethod
     def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
-        """Quantised latents and likelihoods of latents `y`, which may come from a cache instead of g_a."""
+        """Return quantised latents and likelihoods of latents `y`, which may come from a cache instead of g_a."""
 
     def aux_loss(self) -> Tensor:
-        """Loss of the bottleneck's quantiles against the tails and the median of its density; 0 without a bottleneck.
+        """Return the loss of the bottleneck's quantiles against tails and median of its density, or 0 without one.
 
-        It trains only the quantiles. They bound the integer tables and centre the rounding of z.
+        It trains only the quantiles, which bound the integer tables and centre the rounding of z.
         """
         losses = [part.loss() for part in self.modules() if isinstance(part, Bottleneck)]
         return torch.stack(losses).sum() if losses else torch.zeros((), device=next(self.parameters()).device)
 
     def compress(self, *_: object) -> NoReturn:
-        """Not implemented: CompressAI's coder does not support the options and would code some models wrongly."""
-        raise NotImplementedError("bench.learned.coding writes and reads files; a model only gives probabilities")
+        """Not implemented: CompressAI's coder does not support all options and would code some models wrongly."""
+        raise NotImplementedError("a model only computes probabilities; bench.learned.coding writes and reads files")
 
     decompress = compress
 
@@ -74,7 +74,7 @@ class LearnedModel(CompressionModel, abc.ABC):  # type: ignore[misc]
 
 
 def split_parameters(params: Tensor, *, mean: bool) -> tuple[Tensor, Tensor | None]:
-    """Split the output of a network into scales (first half) and means; no means if it has scales only."""
+    """Split a network's output into scales (first half) and means, or return it as scales, without means."""
     if not mean:
         return params, None
     scales, means = params.chunk(2, 1)
@@ -82,7 +82,7 @@ def split_parameters(params: Tensor, *, mean: bool) -> tuple[Tensor, Tensor | No
 
 
 def last_conv(part: nn.Module, out_channels: int) -> None:
-    """Change the number of outputs of a sub-network that ends in a convolution."""
+    """Replace the last convolution of a sub-network by one with another number of outputs."""
     layers = cast("nn.Sequential", part)
     old = cast("nn.Conv2d", layers[-1])
     layers[-1] = nn.Conv2d(

@@ -31,12 +31,12 @@ KERNELS = (3, 5, 7)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The architecture of a model: family, widths, and options of its entropy model.
+    """Architecture of a model: family, widths, and options.
 
-    An option that does not apply to a family (see `LearnedFamily.options`) keeps its default.
+    An option that does not apply to a family (see `LearnedFamily.options`) must have its default.
 
     Raises:
-        UsageError: an unknown family, an invalid width or option, or an option that does not apply to the family.
+        UsageError: the family is unknown, or a width or option is invalid or does not apply to the family.
     """
 
     family: str
@@ -49,13 +49,13 @@ class ModelConfig:
     distribution: Distribution = "gaussian"
     """Shape of the conditional distribution of y."""
     mean: bool = True
-    """Whether the conditional distribution has a mean; otherwise it is 0 (scale-only)."""
+    """Whether the conditional distribution has a predicted mean; otherwise the mean is 0 (scale-only)."""
     guide: Guide = "igu"
-    """Guidance between luma and chroma: from luma to chroma, in both directions, or none."""
+    """Guidance between luma and chroma: from luma to chroma (igu), in both directions (bgu), or none."""
     attention: bool = True
-    """Whether the blocks have attention in addition to residual blocks."""
+    """Whether blocks have attention in addition to residual blocks."""
     acem: bool = True
-    """Whether there is a filter after the decoder."""
+    """Whether a filter follows the decoder."""
 
     def __post_init__(self) -> None:
         for name, kind in _TYPES.items():
@@ -78,16 +78,16 @@ class ModelConfig:
             raise unknown("guide", self.guide, get_args(Guide))
 
     def described(self) -> dict[str, Any]:
-        """The fields as stored in files: options added later are stored only for families that have them."""
+        """Return the fields as stored in files; options added later are stored only for families that have them."""
         fields = dataclasses.asdict(self)
         return {name: fields[name] for name in fields if name not in _LATER or name in FAMILIES[self.family].options}
 
 
 def compact_config(family: str) -> ModelConfig:
-    """The widths of the package's weights, which are small enough for training and use on a CPU.
+    """Return the architecture of the package's weights, which is small enough for training and use on a CPU.
 
     Raises:
-        UsageError: there is no such family.
+        UsageError: the family is unknown.
     """
     if family not in FAMILIES:
         raise unknown("family", family, FAMILIES)

@@ -1,4 +1,4 @@
-"""Entropy models of CompressAI, in float32 under autocast; `quantization` rounds their inputs."""
+"""CompressAI's entropy models, in float32 under autocast, with the modes of `quantization`."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from bench.learned.models.quantization import Quantization
 
 PRECISION = 16
-"""The frequencies of an integer table add up to 2^PRECISION; each is at least 1."""
+"""Frequencies of an integer CDF sum to 2^PRECISION; each is at least 1."""
 
 
 class Bottleneck(Quantizer, EntropyBottleneck):  # type: ignore[misc]
     """CompressAI's entropy bottleneck: a learned factorized density for each channel (Balle et al. 2018, appendix 6.1).
 
-    The values equal CompressAI's. Reordering dimensions does not synchronise with the GPU, and all is in float32.
+    The values equal CompressAI's. All computation is in float32, and reordering dimensions does not synchronise with
+    the GPU.
     """
 
     def forward(self, x: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Tensor]:
-        """Quantised `x` (B, C, ...) and the likelihood of each element, in float32."""
+        """Return the quantised `x` (B, C, ...) and the likelihood of each element, in float32."""
         mode = mode or ("noise" if self.training else "round")
         by_channel = x.float().transpose(0, 1)
         values = by_channel.reshape(self.channels, 1, -1)
@@ -39,13 +40,13 @@ class Bottleneck(Quantizer, EntropyBottleneck):  # type: ignore[misc]
         )
 
     def _logits_cumulative(self, inputs: Tensor, stop_gradient: bool) -> Tensor:
-        # Likelihoods are differences of nearly equal numbers, for which bf16 is too coarse.
+        # Likelihoods are differences of nearly equal numbers, for which bfloat16 is too coarse.
         with torch.autocast(inputs.device.type, enabled=False):
             return cast("Tensor", super()._logits_cumulative(inputs, stop_gradient))
 
 
 class Gaussian(Quantizer, GaussianConditional):  # type: ignore[misc]
-    """The conditional distribution of y: a Gaussian with given mean and scale, integrated over each unit interval.
+    """Conditional distribution of y: a Gaussian with given mean and scale, integrated over unit intervals.
 
     Subclasses have other shapes. The scale is always the standard deviation, so that the same table of scales and the
     same lower bound (0.11) apply.
@@ -57,7 +58,7 @@ class Gaussian(Quantizer, GaussianConditional):  # type: ignore[misc]
     def forward(
         self, inputs: Tensor, scales: Tensor, means: Tensor | None = None, mode: Quantization | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Quantised `inputs` and the likelihood of each element, in float32; all tensors are (B, M, H, W)."""
+        """Return the quantised `inputs` and the likelihood of each element, in float32; all are (B, M, H, W)."""
         mode = mode or ("noise" if self.training else "round")
         inputs, scales, means = inputs.float(), scales.float(), None if means is None else means.float()
         y_hat, coded = self.quantized(inputs, mode, means)
@@ -68,7 +69,7 @@ class Laplacian(Gaussian):
     """A Laplacian of unit variance instead of the Gaussian."""
 
     def _standardized_cumulative(self, inputs: Tensor) -> Tensor:
-        # 0.5 exp(-|t|) on either side; the exponent is never positive, so that neither branch overflows.
+        # 0.5 exp(-|t|) on both sides: the exponent is never positive, so that neither branch overflows.
         tail = 0.5 * torch.exp(-math.sqrt(2) * inputs.abs())
         return torch.where(inputs < 0, tail, 1 - tail)
 

@@ -1,8 +1,8 @@
 """One model for several lambdas, which can be folded into a plain model for each.
 
-Gained VAE (Cui et al. 2021, arXiv 2003.02012): all lambdas share the sub-networks. Each has its own quantisation step
-for every channel, by a learned gain before the rounding and another one after it. A gain next to a convolution can be
-folded into its weights, so that the plain model of a lambda computes the same as the gained one.
+Gained VAE (Cui et al. 2021, arXiv 2003.02012): all lambdas share the sub-networks. Each lambda has its own quantisation
+step for every channel, through a learned gain before rounding and another one after it. A gain next to a convolution
+can be folded into its weights, so that the plain model of a lambda computes the same as the gained one.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from bench.learned.models.quantization import Quantization
 
 ROUNDING = 2.0**-9
-"""Tolerance for parameters that were rounded to float16, twice."""
+"""Tolerance for parameters that were rounded to float16 twice."""
 
 _Factor = tuple[str, int, Tensor]
-"""A sub-network, its first (0) or last (-1) convolution, and the factors of that one's inputs or outputs."""
+"""A sub-network, its first (0) or last (-1) convolution, and factors of its inputs or outputs, respectively."""
 
 
 class Gained(nn.Module):
@@ -42,15 +42,15 @@ class Gained(nn.Module):
                  |                                 +--> context model
                  +--> h_a --> * z_gain --> Q --> * z_inverse --> h_s --> (entropy parameters) --> * gain
 
-    Hyperprior, context model and entropy parameters work on latents in the units of g_a, for all lambdas. Gains are
-    (lambdas, channels) and positive; the parameters are their logarithms, those of the inverse gains relative to the
-    reciprocals of the gains.
+    For all lambdas, hyperprior, context model and entropy parameters work on latents in the units of g_a. Gains are
+    positive, (lambdas, channels). Parameters are their logarithms, those of inverse gains relative to the reciprocals
+    of the gains.
 
     Args:
-        codec: of any family; attn only if M differs from N.
-        lambdas: weight of the distortion for each set of gains.
-        reference: the lambda that the codec's weights were trained for, with initial gains of 1; the others are
-            initialised proportional to the root of lambda, which is optimal for fine quantisation.
+        codec: a model of any family; attn only if M differs from N.
+        lambdas: lambda of each set of gains.
+        reference: the lambda that the codec's weights were trained for, with initial gains of 1. Other gains are
+            initialised in proportion to the square root of lambda, which is optimal for fine quantisation.
 
     Raises:
         UsageError: gains cannot be folded into this model.
@@ -70,23 +70,23 @@ class Gained(nn.Module):
             self.z_inverse = nn.Parameter(torch.zeros(len(lambdas), N))
 
     def forward(self, x: Tensor, which: Tensor, mode: Quantization | None = None) -> Output:
-        """The codec's output at the lambda of index `which`, a tensor so that there is one compiled graph."""
+        """Return the codec's output at the lambda of index `which`, a tensor so that one graph is compiled for all."""
         return cast("Output", functional_call(self.codec, self.folded(which), (x, mode)))
 
     def folded(self, which: Tensor) -> dict[str, Tensor]:
-        """Parameters of the plain model at a lambda that differ from the codec's, by name."""
+        """Return the parameters of the plain model at a lambda that differ from the codec's, by name."""
         return _multiplied(self.codec, self._factors(which))
 
     @torch.no_grad()
     def plain(self, which: int) -> LearnedModel:
-        """The plain model at a lambda, a new model in evaluation mode."""
+        """Return the plain model at a lambda, a new model in evaluation mode."""
         return _with(self.codec, self.folded(self._index(which)))
 
     @torch.no_grad()
     def beside(self, model: LearnedModel, whose: int, which: int) -> LearnedModel:
-        """Plain model at a lambda, computed from the plain model at another lambda with rounded parameters.
+        """Compute the plain model at lambda `which` from the plain model at lambda `whose`, with rounded parameters.
 
-        Each convolution differs from the other's by one factor per channel only, so that delta weights are small.
+        Convolutions of the two differ only by one factor per channel, so that delta weights are small.
         """
         ours, theirs = (self._factors(self._index(index)) for index in (which, whose))
         ratios = [(part, end, mine / other) for (part, end, mine), (_, _, other) in zip(ours, theirs, strict=True)]
@@ -94,10 +94,10 @@ class Gained(nn.Module):
 
     @torch.no_grad()
     def take_transforms(self, which: int, plain: LearnedModel) -> bool:
-        """Take the gains of y from the transforms of the plain model at a lambda; returns whether these fit.
+        """Take the gains of y from the transforms of the plain model at a lambda; return whether these match.
 
-        They fit if they equal those of the codec, up to one factor for each channel of y and the rounding of weights
-        files. The plain model may be of another family.
+        They match if they equal those of the codec up to one factor per channel of y and the rounding of weights files.
+        The plain model may be of another family.
         """
         own = dict(self.codec.named_parameters())
         found = {name: value for name, value in plain.named_parameters() if name.partition(".")[0] in TRANSFORMS}
@@ -118,7 +118,7 @@ class Gained(nn.Module):
         return torch.tensor(which, device=self.gain.device)
 
     def _factors(self, which: Tensor) -> list[_Factor]:
-        """The factors of the sub-networks for the gains of a lambda."""
+        """Return the factors of the sub-networks for the gains of a lambda."""
         gain, shrink = _row(self.gain, which), _row(self.inverse, which)
         factors: list[_Factor] = [("g_a", -1, gain.exp()), ("g_s", 0, (shrink - gain).exp())]
         if hasattr(self.codec, "context_prediction"):
@@ -130,7 +130,7 @@ class Gained(nn.Module):
         return factors if predicts is None else [*factors, (predicts, -1, self._of_parameters(predicts, gain.exp()))]
 
     def _of_parameters(self, part: str, gain: Tensor) -> Tensor:
-        """Factors of the entropy parameters' outputs: scales, means if there are any, and the logits of a mixture."""
+        """Return the factors of the outputs: scales, means if there are any, and the logits of a mixture."""
         _, last = _ends(self.codec, part)[-1]
         times = len(cast("Tensor", last.bias)) // len(gain)
         if not isinstance(self.codec, MixtureModel):
@@ -138,12 +138,12 @@ class Gained(nn.Module):
         return torch.cat((gain.repeat(2 * times // 3), torch.ones_like(gain).repeat(times // 3)))
 
     def aux_loss(self) -> Tensor:
-        """Auxiliary loss of the codec."""
+        """Return the auxiliary loss of the codec."""
         return self.codec.aux_loss()
 
 
 def _with(codec: LearnedModel, parameters: dict[str, Tensor]) -> LearnedModel:
-    """A copy of a codec with other values of some parameters."""
+    """Copy a codec, with other values for some parameters."""
     model: LearnedModel = copy.deepcopy(codec).eval()
     ours = dict(model.named_parameters())
     for name, value in parameters.items():
@@ -152,7 +152,7 @@ def _with(codec: LearnedModel, parameters: dict[str, Tensor]) -> LearnedModel:
 
 
 def _multiplied(codec: LearnedModel, factors: Sequence[_Factor]) -> dict[str, Tensor]:
-    """The parameters of a codec after multiplying inputs or outputs of its sub-networks."""
+    """Return the parameters that change if inputs or outputs of a codec's sub-networks are multiplied."""
     found: dict[str, Tensor] = {}
     for part, end, factor in factors:
         name, layer = _end(codec, part, end)
@@ -165,7 +165,7 @@ def _multiplied(codec: LearnedModel, factors: Sequence[_Factor]) -> dict[str, Te
 
 
 def _norms(codec: LearnedModel, part: str, end: int) -> Tensor:
-    """Norms of the weights for each channel of the input (end 0) or of the output (end -1) of a sub-network."""
+    """Return the norm of the weights of each input (end 0) or output (end -1) channel of a sub-network."""
     _, layer = _end(codec, part, end)
     layer = layer.conv1 if isinstance(layer, ResidualBlock) else layer
     axis = 0 if bool(end) != isinstance(layer, nn.ConvTranspose2d) else 1
@@ -174,19 +174,19 @@ def _norms(codec: LearnedModel, part: str, end: int) -> Tensor:
 
 
 def _row(table: Tensor, which: Tensor) -> Tensor:
-    # Indexing with a tensor of no dimensions would give a number, and compile one graph for each.
+    # Indexing with a 0-dimensional tensor would yield a number, and compile a graph for each one.
     return table.index_select(0, which.view(1))[0]
 
 
 def _ends(codec: LearnedModel, part: str) -> list[tuple[str, nn.Module]]:
-    """The layers of a sub-network with parameters, by name: convolutions, and blocks with side paths."""
+    """Return the layers of a sub-network that have parameters, with names: convolutions, and blocks with skips."""
     return list(_layers(part, codec.get_submodule(part)))
 
 
 def _end(codec: LearnedModel, part: str, end: int) -> tuple[str, nn.Module]:
-    """The layer whose weights take the factors at an end of a sub-network.
+    """Return the layer into which factors at an end of a sub-network are folded.
 
-    That is the outermost one, or the one next to it if that is an attention block.
+    This is the outermost layer, or the one next to it if that is an attention block.
     """
     ends = _ends(codec, part)
     inner = end - 1 if end else 1
@@ -202,14 +202,14 @@ def _layers(name: str, layer: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _scaled(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
-    """The parameters of a convolution with multiplied outputs."""
+    """Return the parameters of a convolution with multiplied outputs."""
     weight, bias = cast("Tensor", layer.weight), cast("Tensor", layer.bias)
     across = (1, -1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (-1, 1, 1, 1)
     return {f"{name}.weight": weight * factor.view(across), f"{name}.bias": bias * factor}
 
 
 def _fed(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
-    """The parameters of a convolution, or of a residual block with a convolution as skip, for multiplied inputs."""
+    """Return the parameters of a convolution, or of a residual block with one as skip, with multiplied inputs."""
     if isinstance(layer, ResidualBlock):
         return _fed(f"{name}.conv1", layer.conv1, factor) | _fed(f"{name}.skip", layer.skip, factor)
     across = (-1, 1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (1, -1, 1, 1)
@@ -217,10 +217,10 @@ def _fed(name: str, layer: nn.Module, factor: Tensor) -> dict[str, Tensor]:
 
 
 def _between(name: str, block: nn.Module, factor: Tensor) -> dict[str, Tensor]:
-    """The parameters of an attention block whose inputs are multiplied, and whose outputs shall be multiplied alike.
+    """Return the parameters of an attention block that passes factors from its inputs to its outputs.
 
-    Its residual units apply ReLU to the sum of their input and their convolutions' output, so that factors pass
-    through.
+    Its residual units apply ReLU to the sum of their input and their convolutions' output, through which positive
+    factors pass.
     """
     found: dict[str, Tensor] = {}
     for unit, layer in block.named_modules():

@@ -1,4 +1,4 @@
-"""Models with a factorized prior or a hyperprior, whose latents can all be decoded in parallel."""
+"""Models with a factorized prior or a hyperprior, which decode all latents in parallel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Factorized(LearnedModel, FactorizedPrior):  # type: ignore[misc]
-    """Factorized prior: one learned density for each channel of y (Balle et al. 2018, arXiv 1802.01436, the baseline).
+    """Factorized prior: one learned density per channel of y (baseline of Balle et al. 2018, arXiv 1802.01436).
 
     .. code-block:: none
 
@@ -32,13 +32,13 @@ class Factorized(LearnedModel, FactorizedPrior):  # type: ignore[misc]
         self.entropy_bottleneck = Bottleneck(config.M)
 
     def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
-        """See `LearnedModel`; any height and width of y."""
+        """See `LearnedModel`. y may have any height and width."""
         y_hat, likelihood = self.entropy_bottleneck(y, self._mode(mode))
         return y_hat, {"y": likelihood}
 
 
 class _Hyperprior(LearnedModel):
-    """A model with side information z, from which the decoder computes the distribution of each element of y.
+    """Model with side information z, from which the decoder computes the distribution of each element of y.
 
     .. code-block:: none
 
@@ -51,23 +51,23 @@ class _Hyperprior(LearnedModel):
                  EB ---> likelihoods of z
     """
 
+    has_mean: bool
+
     def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
-        """See `LearnedModel`; height and width of y are multiples of 4."""
+        """See `LearnedModel`. Height and width of y must be multiples of 4."""
         mode = self._mode(mode)
         z_hat, z_likelihood = self.entropy_bottleneck(self.hyper_analysis(y), "round" if mode == "integer" else mode)
         scales, means = split_parameters(self.h_s(z_hat), mean=self.has_mean)
         y_hat, y_likelihood = self.gaussian_conditional(y, scales, means, mode)
         return y_hat, {"y": y_likelihood, "z": z_likelihood}
 
-    has_mean: bool
-
     def hyper_analysis(self, y: Tensor) -> Tensor:
-        """The hyper-latents z (B, N, H/64, W/64)."""
+        """Return the hyper-latents z (B, N, H/64, W/64)."""
         return self.h_a(y)  # type: ignore[no-any-return]
 
 
 class Scale(_Hyperprior, ScaleHyperprior):  # type: ignore[misc]
-    """Scale hyperprior: z gives the scale of each latent, the mean is 0 (Balle et al. 2018, arXiv 1802.01436)."""
+    """Scale hyperprior: z determines the scale of each latent, the mean is 0 (Balle et al. 2018, arXiv 1802.01436)."""
 
     has_mean = False
 
@@ -78,12 +78,12 @@ class Scale(_Hyperprior, ScaleHyperprior):  # type: ignore[misc]
         self.gaussian_conditional = CONDITIONALS[config.distribution]()
 
     def hyper_analysis(self, y: Tensor) -> Tensor:
-        """The hyper-latents z of the magnitudes of y: with a mean of 0 the scale does not depend on the sign."""
+        """Return the hyper-latents z of the magnitudes of y: with a mean of 0, scales do not depend on signs."""
         return self.h_a(torch.abs(y))  # type: ignore[no-any-return]
 
 
 class Hyper(_Hyperprior, MeanScaleHyperprior):  # type: ignore[misc]
-    """Mean and scale hyperprior: z gives mean and scale (Minnen et al. 2018, arXiv 1809.02736, without context)."""
+    """Mean and scale hyperprior: z determines both (Minnen et al. 2018, arXiv 1809.02736, without context)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config.N, config.M)

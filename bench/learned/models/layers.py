@@ -14,7 +14,7 @@ from torch.overrides import handle_torch_function, has_torch_function_unary
 class CausalConv2d(MaskedConv2d):  # type: ignore[misc]
     """A convolution over the positions before each position in raster order (mask type A).
 
-    CompressAI's layer overwrites its weights with the masked ones in each forward pass; here the mask is part of the
+    CompressAI's layer overwrites its weights with the masked ones in each forward pass. Here, the mask is part of the
     graph, so that masked taps get no gradient and the layer can be compiled. The values are the same.
     """
 
@@ -22,29 +22,29 @@ class CausalConv2d(MaskedConv2d):  # type: ignore[misc]
         super().__init__(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features (B, out_channels, H, W) of the causal neighbourhood of each position."""
+        """Return features (B, out_channels, H, W) of the causal neighbourhood of each position."""
         return cast("Tensor", self._conv_forward(x, self.weight * self.mask, self.bias))
 
 
 class StridedPointwise(nn.Conv2d):
-    """A 1x1 convolution with a stride, with a workaround for a bug of oneDNN.
+    """A strided 1x1 convolution with a workaround for a bug of oneDNN.
 
     In channels-last order with few input channels, oneDNN's gradient of the weights writes outside its buffer
-    (uxlfoundation/oneDNN issue 6035; PyTorch 2.15 on a CPU): crashes or wrong gradients in the first layer of attn.
-    Selecting every other pixel before the convolution is equivalent and avoids this.
+    (uxlfoundation/oneDNN issue 6035; PyTorch 2.15 on a CPU), which causes crashes or wrong gradients in the first layer
+    of attn. Selecting every other pixel before the convolution is equivalent and avoids this.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features (B, out_channels, H/stride, W/stride)."""
+        """Return features (B, out_channels, H/stride, W/stride)."""
         if torch.is_grad_enabled() and not x.is_contiguous():
             return F.conv2d(x[..., :: self.stride[0], :: self.stride[1]], self.weight, self.bias)
         return super().forward(x)
 
 
 def normalised(x: Tensor, beta: Tensor, gamma: Tensor, *, inverse: bool) -> Tensor:
-    """GDN of (B, C, H, W), or its inverse, with parameters (C) and (C, C); values equal CompressAI's to the bit.
+    """Apply GDN, or its inverse, to (B, C, H, W) with parameters (C) and (C, C), bit-identical to CompressAI.
 
-    It is a function with `__torch_function__`, so that a mode can compute it in another way.
+    It supports `__torch_function__`, so that a mode can replace it.
     """
     if has_torch_function_unary(x):
         return handle_torch_function(normalised, (x,), x, beta, gamma, inverse=inverse)
@@ -56,11 +56,11 @@ class FusedGDN(GDN):  # type: ignore[misc]
     """CompressAI's GDN, in float32 under autocast, with a faster gradient for channels-last tensors.
 
     y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j^2), or x_i times that root in the inverse (Balle et al. 2016, arXiv
-    1511.06281, with its exponents fixed). Without gradients the values equal CompressAI's to the bit.
+    1511.06281, with fixed exponents). Without gradients, the values are bit-identical to CompressAI's.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The normalised (B, C, H, W), in float32."""
+        """Return the normalised (B, C, H, W), in float32."""
         with torch.autocast(x.device.type, enabled=False):
             x, inverse = x.float(), bool(self.inverse)
             if torch.is_grad_enabled() and not x.is_contiguous(memory_format=torch.channels_last):
@@ -76,13 +76,13 @@ class FusedGDN(GDN):  # type: ignore[misc]
 class Normalisation(torch.autograd.Function):
     """Rows of x (P, C) times r = n^(-1/2), or n^(1/2) in the inverse, where n = beta + x^2 gamma^T.
 
-    Only x and r are kept. With g the gradient of the output and d = 2 g x dr/dn, which is -g x r^3, or g x / r in the
-    inverse: dx = g r + x (d gamma), dgamma = d^T x^2 / 2, dbeta = sum d / 2.
+    Only x and r are saved for the gradient. Let g be the gradient of the output and d = 2 g x dr/dn, which is -g x r^3,
+    or g x / r in the inverse. Then dx = g r + x (d gamma), dgamma = d^T x^2 / 2, dbeta = sum d / 2.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, beta: Tensor, gamma: Tensor, inverse: bool) -> Tensor:  # noqa: ANN401
-        """The normalised rows."""
+        """Return the normalised rows."""
         n = (x.square() @ gamma.t()).add_(beta)  # addmm would copy beta to all rows first
         r = n.sqrt_() if inverse else n.rsqrt_()
         ctx.save_for_backward(x, r, gamma)
@@ -91,7 +91,7 @@ class Normalisation(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # noqa: ANN401
-        """The gradients of x, beta and gamma."""
+        """Return the gradients of x, beta and gamma."""
         x, r, gamma = ctx.saved_tensors
         (g,) = gradients
         d = torch.mul(g, x)
@@ -104,12 +104,12 @@ class Normalisation(torch.autograd.Function):
 class TransposedConv2d(nn.ConvTranspose2d):
     """A transposed convolution with a faster gradient.
 
-    Its gradients are computed as those of the convolution that it is the transpose of. oneDNN takes three times as long
-    for the same numbers, most of it for the bias, in bfloat16 on a CPU.
+    Its gradients are computed as those of the corresponding convolution. In bfloat16 on a CPU, oneDNN takes three times
+    as long for the same numbers, mostly for the bias.
     """
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """Features (B, out_channels, stride H, stride W)."""
+        """Return features (B, out_channels, stride H, stride W)."""
         if not torch.is_grad_enabled() or output_size is not None:
             return super().forward(x, output_size)
         device = x.device.type
@@ -123,14 +123,14 @@ class Transposition(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, *geometry: tuple[int, int]) -> Tensor:  # noqa: ANN401
-        """Features (B, O, ...); `geometry` is stride, padding and output padding."""
+        """Return features (B, O, ...); `geometry` is stride, padding and output padding."""
         ctx.save_for_backward(x, weight)
         ctx.stride, ctx.padding, output_padding = geometry
         return F.conv_transpose2d(x, weight, bias, ctx.stride, ctx.padding, output_padding)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        """The gradients of x, weight and bias."""
+        """Return the gradients of x, weight and bias."""
         x, weight = ctx.saved_tensors
         (g,) = gradients
         dx = F.conv2d(g, weight, None, ctx.stride, ctx.padding)
@@ -145,7 +145,7 @@ class Float32(nn.Module):
     """Mixin for layers that compute and return float32, even under autocast."""
 
     def forward(self, x: Tensor, *rest: Any) -> Tensor:  # noqa: ANN401 - what else the layer takes
-        """Output of the layer."""
+        """Return the layer's output in float32."""
         with torch.autocast(x.device.type, enabled=False):
             return cast("Tensor", super().forward(x.float(), *rest))
 
@@ -159,9 +159,9 @@ class _Float32AttentionBlock(Float32, AttentionBlock):  # type: ignore[misc]
 
 
 class _Picture(Float32):
-    """Mixin for layers that return a picture in float32, which they compute in float32 unless gradients are needed.
+    """Mixin for layers that return a picture in float32, and compute it in float32 unless gradients are needed.
 
-    The rounding of a picture to bfloat16 adds .08 to its squared error in 8-bit levels, little beside that of a codec.
+    Rounding a picture to bfloat16 adds 0.08 to its mean squared error in 8-bit levels, far less than a codec does.
     """
 
     def forward(self, x: Tensor, *rest: Any) -> Tensor:  # noqa: ANN401 - what else the layer takes
@@ -185,10 +185,10 @@ _FLOAT32: dict[type, type[nn.Module]] = {nn.Conv2d: _Float32Conv2d, AttentionBlo
 def prepare(model: nn.Module) -> None:
     """Give a model's layers faster gradients, and keep the sensitive ones in float32 under autocast.
 
-    These are GDN and its inverse, whose divisions made training in bfloat16 diverge, and the last layer of each
-    sub-network: its output is a latent, a parameter of a distribution or a picture, for which the 8 bits of bfloat16
-    are too coarse. Where entropy parameters follow, the output of h_s is none of these. Only the classes of layers
-    change, not the names or values of their parameters.
+    Sensitive layers are GDN and its inverse, whose divisions made training in bfloat16 diverge, and the last layer of
+    each sub-network: it outputs latents, parameters of a distribution or a picture, for which the 8 bits of bfloat16
+    are too coarse. The exception is h_s if entropy parameters follow, because its output is none of these. Only the
+    classes of layers change, not the names or values of their parameters.
     """
     for layer in model.modules():
         layer.__class__ = {GDN: FusedGDN, nn.ConvTranspose2d: TransposedConv2d}.get(type(layer), type(layer))
@@ -199,6 +199,6 @@ def prepare(model: nn.Module) -> None:
 
 
 def _last_layer(part: nn.Sequential) -> nn.Module:
-    """The last layer with parameters: a convolution, also if an activation or a pixel shuffle follows."""
+    """Return the last layer with parameters: a convolution, even if an activation or a pixel shuffle follows."""
     layer = [child for child in part if next(child.parameters(), None) is not None][-1]
     return _last_layer(layer) if isinstance(layer, nn.Sequential) else layer

@@ -1,4 +1,4 @@
-"""Parts of a model: parameter groups of training, and sub-networks that one model can copy from another."""
+"""Parts of a model: parameter groups for training, and sub-networks that one model can copy from another."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bench.learned.models.base import LearnedModel
 
 TRANSFORMS = ("g_a", "g_s")
-"""The sub-networks between pictures and latents. All others belong to the entropy model."""
+"""Sub-networks between pictures and latents. All others belong to the entropy model."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ParameterGroups:
 
 
 def parameter_groups(model: nn.Module) -> ParameterGroups:
-    """The parameters of the transforms, those of the entropy model, and the quantiles of its bottleneck."""
+    """Group the parameters: those of the transforms, those of the entropy model, and its bottleneck's quantiles."""
     groups = ParameterGroups({}, {}, {})
     for name, parameter in model.named_parameters():
         if name.endswith("quantiles"):
@@ -51,15 +51,15 @@ _NEEDS = {
     "entropy_parameters": "context_prediction",
     "acem": "g_s",
 }
-"""Sub-network to the one whose output it was trained on, and which must be copied, too."""
+"""Sub-network to the one whose output it was trained on, which must be copied along with it."""
 
 
 @torch.no_grad()
 def share(source: LearnedModel, target: LearnedModel, parts: Collection[str] | None = None) -> tuple[str, ...]:
-    """Copy the sub-networks that two models have in common, also across families; returns their names.
+    """Copy the sub-networks that two models have in common, even across families; return their names.
 
-    A sub-network is copied if its layers are the same and the sub-network that feeds it was copied. Two qualities of
-    one family share everything; joint takes transforms and hyperprior from hyper. With `parts`, only these are copied.
+    A sub-network is copied if its layers are the same and the sub-network that feeds it is copied, too. Two qualities
+    of a family share everything; joint takes transforms and hyperprior from hyper. `parts` restricts what is copied.
     """
     copied: list[str] = []
     for name, needs in _NEEDS.items():
@@ -77,16 +77,16 @@ def share(source: LearnedModel, target: LearnedModel, parts: Collection[str] | N
 
 
 def value_bytes(tensor: Tensor) -> bytes:
-    """Bytes of a tensor's values for hashing; tensors of equal values and type give the same bytes.
+    """Return the bytes of a tensor's values for hashing; tensors of equal values and type have the same bytes.
 
-    -0.0 counts as 0.0: averaging constant weights turns one into the other.
+    -0.0 counts as 0.0, because averaging constant weights can turn one into the other.
     """
     values = tensor.detach().cpu()
     return (values + 0.0 if values.is_floating_point() else values).contiguous().numpy().tobytes()
 
 
 def _layers(part: nn.Module) -> tuple[str, dict[str, tuple[int, ...]]]:
-    # The precision that a layer computes in does not make it another layer.
+    # The precision of a layer does not make it a different layer.
     return str(part).replace("_Float32", ""), {
         name: tuple(parameter.shape) for name, parameter in part.named_parameters()
     }

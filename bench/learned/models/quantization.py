@@ -1,6 +1,6 @@
-"""Rounding of latents: in training, in evaluation, and to the symbols of a file.
+"""Quantisation of latents in training, in evaluation, and to the symbols of a file.
 
-`Quantizer` computes y_hat from y in one of several modes; `symbols_of` gives the integers that the range coder codes.
+`Quantizer` computes y_hat from y in one of several modes; `symbols_of` returns the integers that the range coder codes.
 """
 
 from __future__ import annotations
@@ -15,38 +15,37 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Quantization = Literal["noise", "round", "mixed", "integer"]
-"""Mode of quantisation: how y_hat is computed, and of which values the likelihoods are.
+"""Mode of quantisation: how to compute y_hat and the values whose likelihoods are returned.
 
-noise    y + U(-.5, .5) for both, with the same draw: CompressAI's training mode.
+noise    y + U(-0.5, 0.5) for both, with the same draw: CompressAI's training mode.
 round    round(y - mean) + mean for both: CompressAI's evaluation mode, and the content of files.
 mixed    likelihoods of the noisy y; g_s and the context model get the rounded y with a straight-through gradient
          (Minnen and Singh 2020, arXiv 2007.08739).
 integer  round(y) for both, independent of the mean: for comparing entropy models on equal latents.
 
-Where a Gaussian's parameters depend on y_hat, y_hat and the likelihoods are computed one after the other: from two
-draws of noise, and with y_hat = round(y). See `autoregressive.Autoregressive`.
+If a Gaussian's parameters depend on y_hat, y_hat and the likelihoods are computed one after the other: with two draws
+of noise, and with y_hat = round(y). See `autoregressive.Autoregressive`.
 """
-
 
 MODES = get_args(Quantization)
 
 ESCAPE_BITS = 24
-"""Escaped values are below 2^ESCAPE_BITS - 1, the largest range of the coder's uniform distribution."""
+"""Escaped values are less than 2^ESCAPE_BITS - 1, the largest range of the coder's uniform distribution."""
 
 MAX_SYMBOL = 1 << ESCAPE_BITS
-"""Symbols of this magnitude or more cannot be escaped. Those of real pictures are in the hundreds."""
+"""Symbols of this magnitude or more cannot be coded. Those of real pictures are in the hundreds."""
 
 
 def straight_through(values: Tensor, rounded: Tensor) -> Tensor:
-    """The rounded values, with the gradient of the values before rounding."""
+    """Return the rounded values with the gradient of the values before rounding."""
     return values + (rounded - values).detach()
 
 
 class Quantizer:
-    """The modes of quantisation, for classes with CompressAI's `quantize`."""
+    """Mixin that adds the modes of quantisation to a class with CompressAI's `quantize`."""
 
     def quantized(self, y: Tensor, mode: Quantization, means: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """`y_hat`, the input of the decoder, and the values of which the likelihoods are computed.
+        """Return `y_hat`, the input of the decoder, and the values whose likelihoods are computed.
 
         Raises:
             UsageError: the mode is unknown.
@@ -66,8 +65,8 @@ class Quantizer:
 
 
 def symbols_of(values: Tensor, means: Tensor | None) -> NDArray[np.int32]:
-    """Symbols of values: their rounded differences to the means, in the order of memory."""
+    """Return the symbols of values, flattened: their rounded differences from the means."""
     centred = values if means is None else values - means
-    # The encoder refuses larger symbols; they must not overflow before.
+    # The encoder refuses larger symbols, which must not overflow here.
     integers: NDArray[np.int32] = centred.round().clamp_(-MAX_SYMBOL, MAX_SYMBOL).int().flatten().numpy()
     return integers

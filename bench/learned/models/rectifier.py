@@ -1,8 +1,8 @@
-"""The quantization rectifier: a network between entropy decoder and synthesis that reduces the quantisation error.
+"""Quantization rectifier: a network between entropy decoder and synthesis that reduces the quantisation error.
 
 Luo and Chen 2023, arXiv 2403.17236. The paper's text was not available; the layers are those of the authors' code
 (luowei2018/CompressAI at 1157b0b, class `Unet`, which is not a U-Net), without its unused time embedding. With a width
-of 512 the numbers of parameters are the same.
+of 512, the number of parameters is the same.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench.learned.models.quantization import Quantization
 
 COMPACT_WIDTH = 96
-"""Channels of the rectifiers in the package; the authors have 512."""
+"""Width of the package's rectifiers; the authors use 512."""
 
 HEADS, HEAD_WIDTH = 4, 32
 GROUPS = 8
@@ -36,7 +36,7 @@ WINDOW = 64
 
 
 class Rectifier(nn.Module):
-    """Adds to the decoded latents an estimate of the quantisation error.
+    """Network that adds an estimate of the quantisation error to the decoded latents.
 
     .. code-block:: none
 
@@ -49,11 +49,11 @@ class Rectifier(nn.Module):
              +---------------------------------------------------------------------------------------------> + ---> y
 
     y_hat and the rectified latents are (B, M, h, w). The last convolution is initialised to 0, so that an untrained
-    rectifier changes nothing; the authors' is random. Its output is float32 also under autocast, as latents are.
+    rectifier changes nothing; the authors' is random. As for all latents, the output is float32 even under autocast.
 
     Args:
         channels: M.
-        width: inner channels, a multiple of `GROUPS`.
+        width: number of inner channels, a multiple of `GROUPS`.
     """
 
     def __init__(self, channels: int, width: int = COMPACT_WIDTH) -> None:
@@ -69,7 +69,7 @@ class Rectifier(nn.Module):
         nn.init.zeros_(cast("Tensor", self.last.bias))
 
     def forward(self, y_hat: Tensor) -> Tensor:
-        """The rectified latents."""
+        """Return the rectified latents."""
         features = self.first(y_hat)
         deep = self.after(self.attention(self.before(features)))
         end = self.join(torch.cat((deep, features), dim=1))
@@ -79,18 +79,18 @@ class Rectifier(nn.Module):
 
 
 Synthesis = Literal["rectified", "detached", "unrectified", "none"]
-"""Input of g_s in training, and so what the distortion trains.
+"""Input of g_s in training, which determines what the distortion trains.
 
 rectified    the rectified latents: the distortion also trains the rectifier
 detached     the same, but the gradient of the distortion bypasses the rectifier, as in the authors' code
-unrectified  the latents before the rectifier: only the feature term trains it
+unrectified  the latents before the rectifier, which only the feature term trains
 none         no synthesis
 """
 
 
 @dataclass(frozen=True, slots=True)
 class GradientRouting:
-    """Routing of the gradients of distortion and feature term through a codec with a rectifier.
+    """Gradient routing of distortion and feature term through a codec with a rectifier.
 
     Raises:
         UsageError: the synthesis is unknown.
@@ -106,14 +106,14 @@ class GradientRouting:
 
 
 class Rectified(nn.Module):
-    """A codec with a rectifier between its latents and its synthesis; encoder and entropy model are unchanged.
+    """A codec with a rectifier between entropy decoder and synthesis; encoder and entropy model are unchanged.
 
-    With an identity (`nn.Identity`) as rectifier, the synthesis alone can be trained.
+    With `nn.Identity` as rectifier, the synthesis alone can be trained.
 
     Args:
-        codec: any family.
-        rectifier: latents in, latents out.
-        gradient_routing: routing of the gradients in training; in evaluation g_s always gets the rectified latents.
+        codec: a model of any family.
+        rectifier: module from latents to latents.
+        gradient_routing: gradient routing in training; in evaluation, g_s always gets the rectified latents.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class Rectified(nn.Module):
         self.codec, self.rectifier, self.gradient_routing = codec, rectifier, gradient_routing or GradientRouting()
 
     def forward(self, x: Tensor, mode: Quantization | None = None) -> Output:
-        """The output of `LearnedModel`, with the latents before quantisation and after rectification."""
+        """Return the output of `LearnedModel`, with the latents before quantisation and after rectification."""
         y = self.codec.g_a(x)
         y_hat, likelihoods = self.codec.entropy(y, mode)
         x_hat, rectified = self.decode(y_hat)
@@ -131,7 +131,7 @@ class Rectified(nn.Module):
         return {"x_hat": x_hat, "likelihoods": likelihoods, "y": y, "rectified": rectified}
 
     def decode(self, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """The picture of some latents, and the rectified latents for the feature term."""
+        """Return the picture of decoded latents, and the rectified latents for the feature term."""
         stops = latents.requires_grad and not self.gradient_routing.encoder_learns_features
         rectified = self.rectifier(latents.detach() if stops else latents)
         synthesis = self.gradient_routing.synthesis if self.training else "rectified"
@@ -144,7 +144,7 @@ class Rectified(nn.Module):
         return self.codec.g_s(seen), rectified
 
     def aux_loss(self) -> Tensor:
-        """Auxiliary loss of the codec."""
+        """Return the auxiliary loss of the codec."""
         return self.codec.aux_loss()
 
 
@@ -162,7 +162,7 @@ class StandardizedConv2d(nn.Conv2d):
 
 
 class NormalizedResidualBlock(nn.Module):
-    """Two times standardised 3x3 convolution, group normalisation and SiLU, with a skip (1x1 if the widths differ)."""
+    """Two standardised 3x3 convolutions with group normalisation and SiLU, and a skip (1x1 if the widths differ)."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -171,7 +171,7 @@ class NormalizedResidualBlock(nn.Module):
         self.skip = nn.Identity() if in_channels == out_channels else nn.Conv2d(in_channels, out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features (B, out_channels, h, w)."""
+        """Return features (B, out_channels, h, w)."""
         return cast("Tensor", self.layers(x) + self.skip(x))
 
 
@@ -184,7 +184,7 @@ class SelfAttention(nn.Module):
     """Self-attention over all positions, with normalisation before it and a skip.
 
     Time and memory grow with the square of the number of positions. Pictures with a side of more than `WINDOW` latents
-    are therefore split into windows of at most this size, as equal as possible, with attention inside each.
+    are therefore split into windows of at most this size, as equal as possible, with attention within each.
     """
 
     def __init__(self, channels: int, window: int = WINDOW) -> None:
@@ -195,7 +195,7 @@ class SelfAttention(nn.Module):
         self.to_out = nn.Conv2d(HEADS * HEAD_WIDTH, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features of the same shape (B, C, h, w)."""
+        """Return features of the same shape (B, C, h, w)."""
         normalised = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         down, across = self._cuts(x.shape)
         rows = self.to_qkv(normalised).tensor_split(down, dim=2)
@@ -203,18 +203,18 @@ class SelfAttention(nn.Module):
         return x + cast("Tensor", self.to_out(torch.cat([torch.cat(row, dim=3) for row in seen], dim=2)))
 
     def windows(self, shape: torch.Size) -> list[int]:
-        """Number of positions in each window, for features of shape (B, C, h, w)."""
+        """Return the number of positions in each window, for features of shape (B, C, h, w)."""
         down, across = self._cuts(shape)
         rows, columns = torch.arange(shape[2]).tensor_split(down), torch.arange(shape[3]).tensor_split(across)
         return [len(row) * len(column) for row in rows for column in columns]
 
     def _cuts(self, shape: torch.Size) -> tuple[int, int]:
-        """Number of windows along height and width."""
+        """Return the number of windows along height and width."""
         return -(-shape[2] // self.window), -(-shape[3] // self.window)
 
 
 def _attend(qkv: Tensor) -> Tensor:
-    """Attention within a window: (B, 3 * hidden, h, w) to (B, hidden, h, w)."""
+    """Apply attention within a window: (B, 3 * hidden, h, w) to (B, hidden, h, w)."""
     batch, _, height, width = qkv.shape
     heads = qkv.reshape(batch, 3, HEADS, HEAD_WIDTH, height * width).transpose(-1, -2)
     q, k, v = (part.contiguous() for part in heads.unbind(1))

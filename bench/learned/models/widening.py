@@ -1,8 +1,8 @@
-"""Models with more channels and the function of a trained one, from which training goes on.
+"""Widening of trained models: more channels that initially compute the same function, as a start for further training.
 
-A new channel begins as a mixture of a trained channel and noise, and nothing trained takes from it at first. The output
-is therefore unchanged, but the weights that take from it learn at once (after Net2Net, Chen et al. 2016, arXiv
-1511.05641, section 2.2, whose copies share the outgoing weights instead).
+A new channel is initialised to a mixture of a trained channel and noise, with outgoing weights of 0 to the trained
+channels. The output is therefore unchanged, but these weights get gradients from the first step (after Net2Net, Chen et
+al. 2016, arXiv 1511.05641, section 2.2, whose copies share the outgoing weights instead).
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 Convolution = nn.Conv2d | nn.ConvTranspose2d
 
 FAMILIES = ("factorized", "scale", "hyper", "context", "joint")
-"""Families whose sub-networks are sequences of convolutions, with N channels between them."""
+"""Families whose sub-networks are sequences of convolutions with N channels in between."""
 
 COPIED = math.sqrt(0.5)
-"""Share of a trained channel in a new one; the rest is noise of the same strength."""
+"""Weight of the trained channel in a new one; the rest is noise of the same strength."""
 
 Z_STRENGTH = 0.004
-"""Strength of the new channels of z, which cost next to nothing at first."""
+"""Factor of the new channels of z, with which they initially need almost no bits."""
 
 
 def can_widen(model: LearnedModel, target: LearnedModel) -> bool:
-    """Whether `widened` gives a model the N of another one, with the same M; the families may differ."""
+    """Whether `widened` can give a model the N of another one, with the same M. The families may differ."""
     ours, theirs = model.config, target.config
     return {ours.family, theirs.family} <= set(FAMILIES) and ours.N < theirs.N and ours.M == theirs.M
 
 
 @torch.no_grad()
 def widened(model: LearnedModel, N: int) -> LearnedModel:  # noqa: N803 - the papers' name
-    """A model with N channels between its layers that computes the same as `model`, which has fewer (`can_widen`).
+    """Return a model with N channels between its layers that computes the same as `model`, which has fewer.
 
-    Its random numbers are PyTorch's; its integer CDFs are not built.
+    See `can_widen`. Random numbers are drawn from PyTorch's global generator; integer CDFs are not built.
     """
     config = model.config
     wide = build(dataclasses.replace(config, N=N))
@@ -63,11 +63,11 @@ def widened(model: LearnedModel, N: int) -> LearnedModel:  # noqa: N803 - the pa
 
 
 def _widen_convolution(layer: Convolution, trained: Convolution) -> None:
-    """Fill a convolution; the input channels that are new have no weight in the trained output channels."""
+    """Fill a convolution. New input channels have weights of 0 to the trained output channels."""
     weight, old = _by_output(layer), _by_output(trained)
     outputs, inputs = old.shape[:2]
     source = torch.arange(len(weight)) % outputs
-    # Latents, for one, differ in scale, and so do the weights that take from them.
+    # Input channels differ in scale, latents for example, and so do the weights applied to them.
     strength = old.square().mean((0, 2, 3), keepdim=True).sqrt()[:, torch.arange(weight.shape[1]) % inputs]
     weight.copy_(torch.randn_like(weight) * strength * math.sqrt(1 - COPIED**2))
     weight[:, :inputs] += COPIED * old[source]
@@ -78,12 +78,12 @@ def _widen_convolution(layer: Convolution, trained: Convolution) -> None:
 
 
 def _by_output(layer: Convolution) -> Tensor:
-    """The weights of a convolution (outputs, inputs, height, width), a view of them."""
+    """Return a view of a convolution's weights, (outputs, inputs, height, width)."""
     return layer.weight.transpose(0, 1) if isinstance(layer, nn.ConvTranspose2d) else layer.weight
 
 
 def _widen_normalisation(layer: GDN, trained: GDN) -> None:
-    """Fill a GDN: a new channel is divided by what its source is divided by, with itself in its source's place."""
+    """Fill a GDN: a new channel is normalised as its source is, with itself in place of the source."""
     beta, gamma = trained.beta, trained.gamma
     source = torch.arange(len(layer.beta)) % len(beta)
     new = torch.arange(len(beta), len(source))
@@ -94,7 +94,7 @@ def _widen_normalisation(layer: GDN, trained: GDN) -> None:
 
 
 def _widen_bottleneck(layer: EntropyBottleneck, trained: EntropyBottleneck) -> None:
-    """Fill an entropy bottleneck: new channels have the density of the channel with the narrowest one."""
+    """Fill an entropy bottleneck: new channels get the narrowest density of the trained ones."""
     narrowest = int((trained.quantiles[:, 0, 2] - trained.quantiles[:, 0, 0]).argmin())
     for parameter, old in zip(layer.parameters(), trained.parameters(), strict=True):
         parameter.copy_(old[narrowest].expand_as(parameter))

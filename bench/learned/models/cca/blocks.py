@@ -1,12 +1,12 @@
 """Feature attention blocks: a change of resolution, residual channel attention, and spatial attention.
 
-Except for the order and the names, all details are our choice: kernels, activations (leaky ReLU, which trains faster on
-a CPU than PReLU), the reduction of the channel attention, and the layers of the mask. The path around all residual
+Order and names are the paper's. All other details are our choice: kernels, activations (leaky ReLU, which trains faster
+on a CPU than PReLU), the reduction of the channel attention, and the layers of the mask. The path around all residual
 branches is linear. With an activation after each change of resolution, the loss was 1.5 times as high after 500 steps,
-and twice that of `joint-yuv` after 6,000: each activation attenuates half of the signal, whereas GDN in joint does not.
+and twice that of `joint-yuv` after 6,000: each activation attenuates half of the signal; GDN in joint does not.
 
-Upsampling is by sub-pixel convolutions, which can be computed in row tiles. A U-FAB mirrors a D-FAB: its attention
-comes before the upsampling, at a quarter of the cost.
+Upsampling uses sub-pixel convolutions, which can be computed in row tiles. A U-FAB mirrors a D-FAB: its attention
+precedes the upsampling, at a quarter of the cost.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ _REDUCTION = 4
 
 
 def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
-    """A convolution that keeps height and width."""
+    """Return a 3x3 convolution that keeps height and width."""
     return nn.Conv2d(inputs, outputs, 3, padding=1)
 
 
 def halving(inputs: int, outputs: int) -> nn.Conv2d:
-    """A convolution with stride 2."""
+    """Return a 5x5 convolution with stride 2."""
     return nn.Conv2d(inputs, outputs, 5, stride=2, padding=2)
 
 
 def activation() -> nn.Module:
-    """The activation in the residual branches."""
+    """Return an activation of the residual branches."""
     return nn.LeakyReLU(_SLOPE)
 
 
 class ResidualBlock(nn.Module):
-    """x plus two convolutions of x."""
+    """Two convolutions with a skip."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(conv3x3(channels, channels), activation(), conv3x3(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Return features of the same shape (B, C, H, W)."""
         return x + cast("Tensor", self.body(x))
 
 
 def channel_means(x: Tensor) -> Tensor:
-    """Means of the channels of (B, C, H, W) over all positions, (B, C, 1, 1).
+    """Return the means over all positions of the channels of (B, C, H, W), (B, C, 1, 1).
 
-    It is a function with `__torch_function__`, so that a mode can compute it from the tiles of a big picture.
+    It supports `__torch_function__`, so that a mode can compute it from the tiles of a large picture.
     """
     if has_torch_function_unary(x):
         means: Tensor = handle_torch_function(channel_means, (x,), x)
@@ -60,7 +60,7 @@ def channel_means(x: Tensor) -> Tensor:
 
 
 class ChannelAttention(nn.Module):
-    """Multiply each channel by a factor in (0, 1) computed from the means of all channels."""
+    """Multiplication of each channel by a factor in (0, 1) computed from the means of all channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class ChannelAttention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Return features of the same shape (B, C, H, W)."""
         return x * cast("Tensor", self.gate(channel_means(x)))
 
 
@@ -83,12 +83,12 @@ class ResidualChannelAttention(nn.Module):
         self.body = nn.Sequential(*blocks, *([ChannelAttention(channels)] if attention else []))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Return features of the same shape (B, C, H, W)."""
         return x + cast("Tensor", self.body(x))
 
 
 class FeatureAttention(nn.Module):
-    """FA: x plus a branch times a mask in (0, 1): the attention of Cheng et al. 2020 with fewer layers."""
+    """FA: a branch times a mask in (0, 1), with a skip: the attention of Cheng et al. 2020 with fewer layers."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -104,12 +104,12 @@ class FeatureAttention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same shape."""
+        """Return features of the same shape (B, C, H, W)."""
         return x + cast("Tensor", self.trunk(x) * self.mask(x))
 
 
 def refinement(channels: int, *, attention: bool) -> list[nn.Module]:
-    """RCA and FA; without attention, the residual blocks alone."""
+    """Return RCA and FA, or the residual blocks alone without attention."""
     blocks: list[nn.Module] = [ResidualChannelAttention(channels, attention=attention)]
     return [*blocks, FeatureAttention(channels)] if attention else blocks
 
@@ -122,18 +122,18 @@ class Doubling(nn.Module):
         self.conv = conv3x3(inputs, 4 * outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, H, W) to (B, outputs, 2H, 2W)."""
+        """Map (B, inputs, H, W) to (B, outputs, 2H, 2W)."""
         return F.pixel_shuffle(self.conv(x), 2)
 
 
 def down_fab(change: nn.Module, channels: int, *, attention: bool) -> nn.Sequential:
-    """D-FAB: a convolution to the given channels and resolution, then RCA and FA.
+    """Build a D-FAB: a convolution that changes channels and resolution, then RCA and FA.
 
-    The first block of chroma, and of luma as four planes, has no stride, because its input is at half size already.
+    The first block of either branch has no stride, because packed pictures have half the size already.
     """
     return nn.Sequential(change, *refinement(channels, attention=attention))
 
 
 def up_fab(channels: int, change: nn.Module, *, attention: bool) -> nn.Sequential:
-    """U-FAB: RCA and FA, then a convolution to the channels and resolution of the next block."""
+    """Build a U-FAB: RCA and FA, then a convolution to the channels and resolution of the next block."""
     return nn.Sequential(*refinement(channels, attention=attention), change)

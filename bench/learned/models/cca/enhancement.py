@@ -1,4 +1,4 @@
-"""ACEM: the filter after the decoder, guided by luma, and switched on in a file for luma and for chroma.
+"""ACEM: the filter after the decoder, guided by luma, which each file enables for luma and for chroma.
 
 .. code-block:: none
 
@@ -9,9 +9,9 @@
           |                                                                ^
           +--> U, V features ----------------------------------------------+
 
-Our choices: the filter has its own attention, of the form of IGU's and trained on decoded pictures
-(the paper reuses IGU's map); the widths (N/8 channels per plane, as in the guidance of g_s); one
-residual block per enhancement; and the filter adds to its input, initially zero.
+Our choices: the filter has its own attention, of the same form as IGU's but trained on decoded pictures (the paper
+reuses IGU's map); widths are N/8 channels per plane, as in the guidance of g_s; each enhancement has one residual
+block; and the filter adds its output, initially 0, to its input.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """The components that the filter is applied to: two bits in a file."""
+    """The filtered components: two bits in a file."""
 
     luma: bool
     chroma: bool
 
     @classmethod
     def of_bits(cls, bits: int) -> Self:
-        """The indicator of a number from 0 to 3."""
+        """Create from a number from 0 to 3."""
         return cls(bool(bits & 1), bool(bits & 2))
 
     @property
@@ -47,13 +47,13 @@ class Indicator:
         return self.luma | self.chroma << 1
 
     def choose(self, plain: Tensor, enhanced: Tensor) -> Tensor:
-        """Packed pictures (B, 6, h, w) with the filtered or the unfiltered components."""
+        """Combine filtered and unfiltered components of packed pictures (B, 6, h, w)."""
         luma, chroma = (enhanced if self.luma else plain), (enhanced if self.chroma else plain)
         return torch.cat((luma[:, :PLANES], chroma[:, PLANES:]), dim=1)
 
 
 class Acem(nn.Module):
-    """The filter, on packed pictures (B, 6, h, w). It does not apply the indicator."""
+    """The filter for packed pictures (B, 6, h, w). It does not apply the indicator."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Acem(nn.Module):
                 nn.init.zeros_(parameter)
 
     def forward(self, x_hat: Tensor) -> Tensor:
-        """The picture with both components enhanced, in float32."""
+        """Return the picture with both components enhanced, in float32."""
         raw = x_hat[:, :PLANES], x_hat[:, PLANES:]
         luma = self.luma_in(raw[0])
         guides = attended(self.luma_guide(luma), self.attention(*raw))

@@ -6,8 +6,8 @@
                                                                                        v
     luma features, of the four planes  (F_1 ... F_4) --------------------------------> * ---> + ---> guide
 
-The products are Y_i (a U + b V + c). In the summary of the paper a = b = 1 and c = 0. Learning them is our choice:
-otherwise samples in 0..1 with small differences would get nearly equal weights.
+The products are Y_i (a U + b V + c). In the summary of the paper, a = b = 1 and c = 0. Learning them is our choice:
+otherwise, samples in [0, 1] with small differences would get nearly equal weights.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PLANES = LUMA_PLANES
 
 
 def guide_width(config: ModelConfig) -> int:
-    """Channels of the features in the guidance: of chroma, and of each luma plane."""
+    """Return the number of feature channels in the guidance, for chroma and for each luma plane."""
     return config.N // 8
 
 
@@ -43,33 +43,33 @@ class ComponentAttention(nn.Module):
         nn.init.zeros_(cast("Tensor", self.query.bias))
 
     def forward(self, luma: Tensor, chroma: Tensor) -> Tensor:
-        """(B, 4, h, w) and (B, 2, h, w) to weights (B, 4, h, w) that add up to 1 over the four."""
-        # bf16 cannot represent the differences between neighbouring samples.
+        """Map (B, 4, h, w) and (B, 2, h, w) to weights (B, 4, h, w) that sum to 1 over the four planes."""
+        # bfloat16 cannot represent the differences between neighbouring samples.
         with torch.autocast(luma.device.type, enabled=False):
             return torch.softmax(luma.float() * cast("Tensor", self.query(chroma.float())), dim=1)
 
 
 def attended(features: Tensor, attention: Tensor) -> Tensor:
-    """The features of the four planes (B, 4C, h, w), each times its weight: (B, 4, C, h, w)."""
+    """Multiply the features of the four planes (B, 4C, h, w) by their weights; return (B, 4, C, h, w)."""
     planes: Tensor = features.unflatten(1, (PLANES, -1))  # type: ignore[no-untyped-call]
     return planes * attention.to(features.dtype).unsqueeze(2)
 
 
 class Igu(nn.Module):
-    """IGU: adds guidance from luma features to chroma features; luma is unchanged."""
+    """IGU: guidance from luma features is added to chroma features; luma is unchanged."""
 
     def __init__(self) -> None:
         super().__init__()
         self.attention = ComponentAttention()
 
     def forward(self, raw: tuple[Tensor, Tensor], features: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Guided features: from features (B, 4C, h, w) and (B, C, h, w) of luma and chroma, and raw planes likewise."""
+        """Return guided features, given raw planes and features (B, 4C, h, w) of luma and (B, C, h, w) of chroma."""
         luma, chroma = features
         return luma, chroma + attended(luma, self.attention(*raw)).sum(1)
 
 
 class Bgu(nn.Module):
-    """BGU: guidance in both directions. That of each luma plane by chroma has its own attention (our choice)."""
+    """BGU: guidance in both directions. From chroma to each luma plane it has its own attention (our choice)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,10 +88,10 @@ class NoGuidance(nn.Module):
     """No guidance between the branches."""
 
     def forward(self, raw: tuple[Tensor, Tensor], features: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """The features unchanged."""
+        """Return the features unchanged."""
         del raw
         return features
 
 
 GUIDES: dict[str, Callable[[], nn.Module]] = {"igu": Igu, "bgu": Bgu, "none": NoGuidance}
-"""Name in `ModelConfig` to guidance."""
+"""Guidance by its name in `ModelConfig`."""

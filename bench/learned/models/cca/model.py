@@ -1,6 +1,6 @@
-"""Models of YUV 4:2:0: that of Duan et al. 2023, and one of equal latents and entropy model without their ideas.
+"""Models for YUV 4:2:0: that of Duan et al. 2023, and one with the same entropy model but without their ideas.
 
-In the first, g_a and g_s have a branch for luma and one for chroma, joined by a core of 1x1 convolutions.
+In the former, g_a and g_s have a branch for luma and one for chroma, joined by a core of 1x1 convolutions.
 
 .. code-block:: none
 
@@ -12,9 +12,9 @@ In the first, g_a and g_s have a branch for luma and one for chroma, joined by a
     y_hat --> core --> split                                  IGU
                     +--> U-FAB --> U-FAB --> U-FAB --> FAB ----+--> conv --> U, V
 
-The order is the paper's. Our choices: the widths (a quarter, a half, three quarters of N, and N, from fine to coarse,
-in both branches, and N/8 for the guidance), three layers in the core, and the guidance in the synthesis: mirrored, with
-a first estimate instead of the raw planes.
+The order is the paper's. Our choices are the widths (from fine to coarse a quarter, a half, three quarters of N, and N,
+in both branches, and N/8 for the guidance), three layers in the core, and a mirrored guidance in the synthesis, with a
+first estimate instead of the raw planes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 class Cca(MixtureModel):
     """Cross-component attention (Duan et al. 2023, IEEE TIP 10268865).
 
-    forward() does not include the filter: `acem` is trained separately, after the codec.
+    forward() does not include the filter `acem`, which is trained separately, after the codec.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -51,9 +51,9 @@ class Cca(MixtureModel):
 
 
 class JointYuv(MixtureModel):
-    """The joint model's transforms on packed pictures: a codec of RGB with only its input changed.
+    """The joint model's transforms on packed pictures: an RGB codec with only its input changed.
 
-    Resolutions, widths and normalisations are those of the joint model; the outermost layers have no stride, because
+    Resolutions, widths and normalisations are those of the joint model. The outermost layers have no stride, because
     packed pictures have half the size. Latents and entropy model are those of `Cca`.
     """
 
@@ -66,22 +66,22 @@ class JointYuv(MixtureModel):
 
 
 def widths(config: ModelConfig) -> tuple[int, int, int, int]:
-    """Channels of a branch at 1/2, 1/4, 1/8 and 1/16 of the size of luma."""
+    """Return the channels of a branch at 1/2, 1/4, 1/8 and 1/16 of the size of luma."""
     return config.N // 4, config.N // 2, 3 * config.N // 4, config.N
 
 
 def analysis(config: ModelConfig) -> nn.Sequential:
-    """g_a: a packed picture (B, 6, h, w) to y (B, M, h/8, w/8)."""
+    """Build g_a, from packed pictures (B, 6, h, w) to y (B, M, h/8, w/8)."""
     return nn.Sequential(BranchAnalysis(config), _core(2 * config.N, config.M, config.M))
 
 
 def synthesis(config: ModelConfig) -> nn.Sequential:
-    """g_s: y_hat (B, M, h/8, w/8) to a packed picture (B, 6, h, w)."""
+    """Build g_s, from y_hat (B, M, h/8, w/8) to packed pictures (B, 6, h, w)."""
     return nn.Sequential(_core(config.M, config.M, 2 * config.N), BranchSynthesis(config))
 
 
 def _core(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """1x1 convolutions with PReLU, initially linear, as are the blocks around it (our choice)."""
+    """Build 1x1 convolutions with PReLUs that are initially linear, as are the blocks around them (our choice)."""
     return nn.Sequential(
         nn.Conv2d(inputs, hidden, 1),
         nn.PReLU(init=1.0),
@@ -108,7 +108,7 @@ class BranchAnalysis(nn.Module):
         self.chroma = nn.Sequential(down_fab(conv3x3(guided, fine), fine, **options), *coarser())
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 6, h, w) to (B, 2N, h/8, w/8)."""
+        """Map (B, 6, h, w) to (B, 2N, h/8, w/8)."""
         raw = x[:, :PLANES], x[:, PLANES:]
         luma, chroma = self.guide(raw, (self.luma_in(raw[0]), self.chroma_in(raw[1])))
         return torch.cat((self.luma(luma), self.chroma(chroma)), dim=1)
@@ -131,13 +131,13 @@ class BranchSynthesis(nn.Module):
         self.luma_out, self.chroma_out = conv3x3(PLANES * guided, PLANES), conv3x3(guided, 2)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, 2N, h/8, w/8) to (B, 6, h, w), in float32."""
+        """Map (B, 2N, h/8, w/8) to (B, 6, h, w), in float32."""
         halves = features.chunk(2, dim=1)
         luma, chroma = self.luma(halves[0]), self.chroma(halves[1])
         return torch.cat(self._out(*self.guide(self._out(luma, chroma), (luma, chroma))), dim=1)
 
     def _out(self, luma: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
-        # bf16 is too coarse for a picture.
+        # bfloat16 is too coarse for a picture.
         with torch.autocast(luma.device.type, enabled=False):
             return self.luma_out(luma.float()), self.chroma_out(chroma.float())
 
@@ -145,8 +145,8 @@ class BranchSynthesis(nn.Module):
 def _initialise(part: nn.Module) -> None:
     """Initialise weights as orthogonal, and residual branches with small values (our choice).
 
-    A product of many random matrices keeps hardly half of the directions of its input: 26 of 64 channels of y stayed
-    empty.
+    A product of many random matrices preserves barely half of the directions of its input: 26 of 64 channels of y
+    remained empty.
     """
     for name, layer in part.named_modules():
         if not isinstance(layer, nn.Conv2d) or layer.bias is None or name.endswith("query"):
