@@ -1,4 +1,4 @@
-"""Models whose entropy model is fitted to their latents: random ones code near-constant latents and prove nothing."""
+"""Models whose entropy model is fitted to their latents: random ones have nearly constant latents and test nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 STEPS = 120
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-"""The name of this process among those that share the run."""
+"""Name of this pytest-xdist worker, or ""."""
 
 
 class Fitter(Protocol):
@@ -35,7 +35,7 @@ class Fitter(Protocol):
 
 
 def _photo(family: str) -> torch.Tensor:
-    """A photograph as the family takes it: the middle of one, of 256x256 pixels."""
+    """Return the central 256x256 pixels of a photograph, in the format that the family takes."""
     pixels = np.ascontiguousarray(skimage.data.astronaut()[64:320, 128:384])
     samples = torch.from_numpy(pack(to_yuv420(Picture(pixels))) if family in YUV420 else pixels)
     return samples.permute(2, 0, 1)[None].float() / 255
@@ -43,7 +43,7 @@ def _photo(family: str) -> torch.Tensor:
 
 @torch.no_grad()
 def _spread(model: LearnedModel, x: torch.Tensor) -> torch.Tensor:
-    """Give y and the decoded picture of a photograph the spread that those of trained models have; y is returned."""
+    """Give y and the decoded picture of a photograph the spread of a trained model's; return y."""
     *_, last = (layer for layer in model.g_a.modules() if getattr(layer, "stride", 0) == (2, 2))
     last.weight.mul_(3 / model.g_a(x).std())
     y: torch.Tensor = model.g_a(x)
@@ -56,7 +56,7 @@ def _spread(model: LearnedModel, x: torch.Tensor) -> torch.Tensor:
 
 
 def _open_scales(model: LearnedModel) -> None:
-    """Begin with scales of about 1: below their lower bound nothing is learned."""
+    """Initialise scales to about 1, because they do not learn below their lower bound."""
     network = getattr(model, "entropy_parameters", None) or getattr(model, "h_s", None)
     if network is not None:
         *_, last = (layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d))
@@ -65,10 +65,10 @@ def _open_scales(model: LearnedModel) -> None:
 
 
 def fit(family: str, steps: int = STEPS, **options: Any) -> LearnedModel:  # noqa: ANN401 - any option of ModelConfig
-    """A model whose entropy model was trained for a moment on the latents of a photograph."""
+    """Return a model whose entropy model was trained briefly on the latents of a photograph."""
     with torch.random.fork_rng(), torch.enable_grad(), one_thread():
         torch.manual_seed(5)
-        widths = (32, 32) if family == "attn" else (8, 12)  # fewer channels of attn hold next to nothing
+        widths = (32, 32) if family == "attn" else (8, 12)  # with fewer channels, attn carries almost no information
         model = build(ModelConfig(family, *widths, **options))
         y = _spread(model, _photo(family))
         named = [(name, p) for name, p in model.named_parameters() if not name.startswith(("g_a", "g_s"))]
@@ -87,9 +87,9 @@ def fit(family: str, steps: int = STEPS, **options: Any) -> LearnedModel:  # noq
 
 @pytest.fixture(scope="session")
 def fitted_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """The weights file, of quality 3, of a small model of a family, its entropy model fitted.
+    """Weights file, of quality 3, of a small fitted model of a family.
 
-    Of the workers of a run, the first that asks for a model fits it: all of them together take 8 s.
+    The first worker that requests a model fits it, for all workers. All models together take 8 s.
     """
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if WORKER else folder
@@ -107,7 +107,7 @@ def fitted_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def fitted(fitted_file: Callable[..., Path]) -> Fitter:
-    """The model of that file; the same object each time: nobody writes to it."""
+    """Model of that file; always the same object, which tests must not modify."""
     return functools.cache(lambda family, **options: load(fitted_file(family, **options)).model)
 
 
@@ -115,7 +115,7 @@ def fitted(fitted_file: Callable[..., Path]) -> Fitter:
 def weights(fitted_file: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of weights: each family at quality 3."""
     folder = tmp_path_factory.mktemp("weights")
-    # Two workers that begin at once begin at different ends.
+    # Two workers that start together start at opposite ends.
     for name in RGB if WORKER in {"", "gw0"} else reversed(RGB):
         shutil.copy(fitted_file(name), folder / f"{name}-3.safetensors")
     return folder
@@ -128,5 +128,5 @@ def family(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def portrait() -> Picture:
-    """A photograph of 200x133 pixels that no model was fitted to; no multiple of anything."""
+    """A photograph of 200x133 pixels, not a multiple of any stride, that no model was fitted to."""
     return Picture(np.ascontiguousarray(skimage.data.chelsea()[80:213, 100:300]))

@@ -56,7 +56,7 @@ def test_any_symbols_come_back_also_those_outside_the_tables(tables: Cdfs, piece
     coded = [(column[0].astype(np.uint8), column[1].astype(np.int32)) for column in columns]
     num_bytes = there_and_back(tables, coded)
     bits = sum(tables.bits(*piece).sum() for piece in coded)
-    # The coder counts in parts of 2^24, and gives each entry one more than its share, which is 256 or more.
+    # The coder has frequencies in 2^-24, and adds one to the share of each entry, which is 256 or more.
     spared_bits = np.log2(257 / 256) * sum(map(len, pieces))
     assert -spared_bits / 8 <= num_bytes - bits / 8 <= 8 + 1e-4 * bits / 8
 

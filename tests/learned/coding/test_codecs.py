@@ -1,4 +1,4 @@
-"""What the learned codecs promise: files that decode exactly, elsewhere, at the rate that the model expects."""
+"""Learned codecs: files decode exactly, in any process, at the rate that the model predicts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _is_shipped(name: str) -> bool:
 
 
 FAMILIES = ("factorized", "scale", "hyper", "context", "joint", "attn")
-SHIPPED = [name for name in CODECS if _is_shipped(name) and not name.endswith("+ft")]  # whose decoder is the base's
+SHIPPED = [name for name in CODECS if _is_shipped(name) and not name.endswith("+ft")]  # +ft codes as its base
 SIZES = [(1, 1), (17, 33), (256, 384), (401, 267)]
 
 DECODE = """
@@ -68,14 +68,14 @@ def open_codec(family: str, weights: Path, **options: str) -> LearnedCodec:
 
 
 def photograph(width: int, height: int) -> Picture:
-    """A photograph, mirrored at its edges where it is too small."""
+    """Return a photograph of a given size, mirrored at its edges if it is too small."""
     pixels = skimage.data.astronaut()
     pixels = np.pad(pixels, ((0, max(0, height - 512)), (0, max(0, width - 512)), (0, 0)), mode="symmetric")
     return Picture(np.ascontiguousarray(pixels[:height, :width]))
 
 
 def written(codec: LearnedCodec, picture: Picture) -> tuple[bytes, torch.Tensor]:
-    """A picture's file, and the y_hat that its encoder coded."""
+    """Return the file of a picture, and the y_hat that the encoder coded."""
     coder = codec._loaded_model.coder
     coded: list[Coded] = []
     with mock.patch.object(coder, "encode", lambda y: coded.append(type(coder).encode(coder, y)) or coded[-1]):
@@ -87,7 +87,7 @@ def written(codec: LearnedCodec, picture: Picture) -> tuple[bytes, torch.Tensor]
 def files(
     weights: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> list[tuple[str, tuple[int, int], Path, list[str]]]:
-    """A file of each family and size, written on one thread: family, size, path, hashes of latents and picture."""
+    """Files of each family and size, written on one thread: family, size, path, hashes of latents and picture."""
     folder, rows = tmp_path_factory.mktemp("files"), []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -122,7 +122,7 @@ def test_latents_and_picture_are_the_same_in_another_process_with_other_threads(
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_file_and_picture_do_not_depend_on_the_number_of_threads(name: str) -> None:
-    """With the compact weights, whose widths are other than the fixture's; small pictures have least to share out."""
+    """Use the compact weights, whose widths differ from the fixture's. Small pictures have the least work to split."""
     codec = codec_class(name)(min(catalogue.qualities("compact", name), key=lambda quality: abs(quality - 3)))
     for width, height in [(1, 1), (17, 33), (96, 128), (201, 135)]:
         picture, found = photograph(width, height), set()
@@ -157,7 +157,7 @@ def test_the_coded_latents_are_those_of_the_picture(family: str, weights: Path, 
 
 
 def test_estimated_bits_are_those_of_the_model_in_its_evaluation_mode(weights: Path, portrait: Picture) -> None:
-    for family in ("factorized", "scale", "hyper"):  # elsewhere the model rounds without means; see its docstring
+    for family in ("factorized", "scale", "hyper"):  # other models round without means; see `Autoregressive`
         loaded_model = open_codec(family, weights)._loaded_model
         y = loaded_model.transforms.analysis(portrait)
         with torch.no_grad():

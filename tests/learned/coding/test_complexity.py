@@ -10,7 +10,7 @@ from bench.results.published import stated_costs
 
 KODAK = (512, 768)
 SMALL = (128, 192)
-"""What convolutions cost a pixel is the same as on Kodak: nothing is padded."""
+"""A size without padding, at which convolutions cost the same per pixel as on Kodak."""
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ SMALL = (128, 192)
     ],
 )
 def test_costs_are_those_of_the_layers_widths(config: ModelConfig, parameters_m: float, kmac: float) -> None:
-    """Against counts made by hand of convolutions alone, all 25 taps of the context's included."""
+    """Compare with counts by hand of the convolutions alone, with all 25 taps of the context model's."""
     model = build(config)
     cost = complexity(model, *SMALL)
     N, M = config.N, config.M  # noqa: N806 - the paper's names
@@ -45,7 +45,7 @@ def test_costs_counted_of_published_codecs_are_those_of_their_architecture(famil
 
 
 def test_the_decoder_of_the_scale_hyperprior_costs_what_c3s_authors_found() -> None:
-    """Their baselines/kodak.py has 43,542 multiply-accumulates a pixel for CompressAI's model, by fvcore."""
+    """Their baselines/kodak.py has 43,542 multiply-accumulates per pixel for CompressAI's model, counted by fvcore."""
     cost = complexity(build(ModelConfig("scale", 128, 192)), *SMALL)
     assert cost.decoder_kmac_per_pixel == pytest.approx(43.542, abs=0.003)
 
@@ -58,7 +58,7 @@ def test_encoder_and_decoder_share_what_both_must_know() -> None:
 
 
 def test_a_rectifier_costs_the_decoder_what_its_layers_cost() -> None:
-    """The authors' for M = 192: 59 kMAC a pixel of convolutions, and the two products of the attention."""
+    """The authors' rectifier for M = 192 has convolutions of 59 kMAC per pixel and two products in its attention."""
     codec = build(ModelConfig("hyper", 128, 192))
     plain, cost = complexity(codec, *KODAK), complexity(Rectified(codec, Rectifier(192, 512)), *KODAK)
     products = 2 * 128 * (KODAK[0] * KODAK[1] / 256) ** 2 / (1000 * KODAK[0] * KODAK[1])

@@ -1,16 +1,16 @@
-"""The same weights in CompressAI 1.2.8: the same latents, the same pictures, and files that are no larger.
+"""Comparison with CompressAI 1.2.8 and the same weights: same latents, same pictures, and files that are no larger.
 
-The weights are those of $BENCH_TEST_WEIGHTS, a folder, else the package's compact ones; a family that has none there is
-compared with models that were fitted to a photograph.
+The weights are those in the folder $BENCH_TEST_WEIGHTS, by default the package's compact weights. A family without
+weights is compared with models that are fitted to a photograph.
 
-CompressAI takes some 10 s to code a Kodak picture with a context model, one position after the other. There, the
-latents are those that its encoder writes down while it goes, and its decoder is asked about one picture only; its
-eval_model, which decodes as well, about three. All else is compared on all 24.
+CompressAI needs about 10 s to code a Kodak picture with a context model, one position after the other. For such models,
+latents are read from the encoder's buffer, the decoder runs for one picture only, and eval_model, which also decodes,
+for three. Everything else is compared on all 24 pictures.
 
-Latents are compared as each is decided on what is known of the others: equal hyper-latents z, and with a context model
-equal contexts. A latent that lies half-way between two integers, as far as floats can tell, is rounded as the order of
-some sum has it. With a context model that happens in one picture of six; all latents behind it then have other means,
-and are none the worse for it. One element of z moves the means of the some hundred latents around it.
+Each latent is compared given the others: with equal hyper-latents z and, with a context model, equal contexts. A latent
+that lies half-way between two integers, within float precision, is rounded depending on the order of a sum. With a
+context model this happens in one picture of six; all later latents then have other means, without being worse. One
+element of z affects the means of about a hundred latents around it.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ THEIRS = {
 }
 
 NOTICEABLE = 0.01
-"""Means see latents, and latents means: in that loop, a difference in the last bit of a float grows to some 0.001."""
+"""Means and latents depend on each other. In that loop, a difference in a float's last bit grows to about 0.001."""
 
 pytestmark = [pytest.mark.kodak, pytest.mark.slow]
 
 
 @dataclass(frozen=True, slots=True)
 class Theirs:
-    """What CompressAI makes of a picture."""
+    """CompressAI's results for a picture."""
 
     num_bytes: int
     latents: torch.Tensor
@@ -74,7 +74,7 @@ class Theirs:
 
 @pytest.fixture(params=THEIRS)
 def codec(request: pytest.FixtureRequest, weights: Path) -> LearnedCodec:
-    """A family at the middle one of its qualities."""
+    """A family at the middle of its qualities."""
     cls = codec_class(family := request.param)
     trained = os.environ.get("BENCH_TEST_WEIGHTS", "compact")
     chosen = trained if catalogue.qualities(trained, family) else str(weights)
@@ -83,7 +83,7 @@ def codec(request: pytest.FixtureRequest, weights: Path) -> LearnedCodec:
 
 
 def compressai_model(model: LearnedModel) -> Any:  # noqa: ANN401 - CompressAI has no types
-    """CompressAI's own class with a model's parameters and tables."""
+    """Return CompressAI's own class with a model's parameters and tables."""
     config = model.config
     theirs = THEIRS[config.family](*((config.N,) if config.family == "attn" else (config.N, config.M)))
     theirs.load_state_dict(model.state_dict())
@@ -92,7 +92,7 @@ def compressai_model(model: LearnedModel) -> Any:  # noqa: ANN401 - CompressAI h
 
 @contextlib.contextmanager
 def latents_written(model: Any) -> Iterator[list[torch.Tensor]]:  # noqa: ANN401
-    """The latents that a context model's encoder leaves in its buffer, of each picture inside of the block."""
+    """Record the latents in the buffer of a context model's encoder, for each picture that is coded in the block."""
     written: list[torch.Tensor] = []
     code = model._compress_ar
 
@@ -109,7 +109,7 @@ def latents_written(model: Any) -> Iterator[list[torch.Tensor]]:  # noqa: ANN401
 
 @torch.no_grad()
 def decoded(model: Any, out: dict[str, Any]) -> torch.Tensor:  # noqa: ANN401
-    """The latents that CompressAI's decoder sees."""
+    """Return the latents that CompressAI's decoder passes to g_s."""
     seen: list[torch.Tensor] = []
     hook = model.g_s.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     model.decompress(out["strings"], out["shape"])
@@ -119,7 +119,7 @@ def decoded(model: Any, out: dict[str, Any]) -> torch.Tensor:  # noqa: ANN401
 
 @torch.no_grad()
 def code(model: Any, x: torch.Tensor, *, decode: bool) -> Theirs:  # noqa: ANN401
-    """Code a picture with CompressAI; unless `decode`, a context model's decoder is believed."""
+    """Code a picture with CompressAI; a context model's latents are checked against its decoder's if `decode`."""
     if hasattr(model, "_compress_ar"):
         with latents_written(model) as written:
             out = model.compress(x)
@@ -135,7 +135,7 @@ def code(model: Any, x: torch.Tensor, *, decode: bool) -> Theirs:  # noqa: ANN40
 
 @torch.inference_mode()
 def decided(loaded_model: LoadedModel, y: torch.Tensor, known: Theirs) -> tuple[torch.Tensor, torch.Tensor]:
-    """What our coder makes of y, each latent decided on z and a context that are given; how far each was from a tie."""
+    """Round y as our coder does, given z and contexts; return the latents, and the distance of each from a tie."""
     model, params = loaded_model.model, None if known.z_hat is None else loaded_model.model.h_s(known.z_hat)
     if hasattr(model, "context_prediction"):
         means = means_in_context(model, params, known.latents)
@@ -148,21 +148,21 @@ def decided(loaded_model: LoadedModel, y: torch.Tensor, known: Theirs) -> tuple[
 
 
 def means_in_context(model: LearnedModel, params: torch.Tensor | None, context: torch.Tensor) -> torch.Tensor:
-    """The mean that the context network gives each latent when all before it are known."""
+    """Return the mean that the context network predicts for each latent, given all latents before it."""
     network, size, channels = ContextNetwork.of(model), (context.shape[2], context.shape[3]), context.shape[1]
     wave = wavefront(*size, model.config.kernel)
     known = torch.zeros(wave.num_rows, channels)
     known[wave.rows] = cast("torch.Tensor", in_order(context, wave.order))
     prepared = network.prepare(in_order(params, wave.order), len(wave.order))
-    told = network(known[wave.context.flatten()].view(len(wave.order), -1), prepared)
+    outputs = network(known[wave.context.flatten()].view(len(wave.order), -1), prepared)
     picture = PositionBuffer(size)
-    picture.put(wave.order, told[:, channels:])
+    picture.put(wave.order, outputs[:, channels:])
     return picture.values
 
 
 @torch.inference_mode()
 def z_from_tie(loaded_model: LoadedModel, y: torch.Tensor, ours: Latents, theirs: Theirs) -> torch.Tensor:
-    """How far the elements of z in which the two differ were from a tie."""
+    """Return the distance from a tie of the elements of z in which the two differ."""
     if ours.z_hat is None:
         return torch.zeros(0)
     model: Any = loaded_model.model
@@ -202,7 +202,7 @@ def test_latents_pictures_and_sizes(codec: LearnedCodec, kodak: list[Path]) -> N
         if len(z_ties):
             assert z_ties.max() < NOTICEABLE, path.name
         elif differing:
-            assert from_tie[other].min() < NOTICEABLE, path.name  # one of them began it
+            assert from_tie[other].min() < NOTICEABLE, path.name  # one of them caused the others
         else:
             assert abs(differences_db[-1]) <= 0.001, path.name
             assert largest <= 1, path.name

@@ -17,7 +17,7 @@ KODAK = FileContent(768, 512, 0xDEADBEEF, b"four" * 10)
 
 
 def resealed(data: bytes, sides: int = 4) -> bytes:
-    """With the checksum of what the bytes are now; `sides` is the number of bytes of width and height."""
+    """Recompute the checksum of changed data; `sides` is the number of bytes of width and height."""
     start, rest = data[: 10 + sides], data[18 + sides :]
     latents = data[10 + sides : 14 + sides]
     return start + latents + zlib.crc32(start + latents + rest).to_bytes(4, "little") + rest
@@ -126,7 +126,7 @@ BEFORE_TILES = {
     ("joint", 768, 512): "4c49430104030123456780068004efbeadde5659f6c7666f7572666f7572666f7572",
     ("cca", 6000, 4000): "4c494301080301234567f02ea01f05efbeadde030f1601666f7572666f7572666f7572",
 }
-"""Files that bench wrote before it had tiles, by family and size: the second one is of a size that now has them."""
+"""Files written by versions without tiles, by family and size. The second is of a size that is now tiled."""
 
 
 @pytest.mark.parametrize(("file", "data"), BEFORE_TILES.items())

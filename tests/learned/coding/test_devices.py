@@ -1,4 +1,4 @@
-"""What can be said of other devices without having one: torch's meta device computes shapes, and holds no values."""
+"""Tests of other devices without having one: torch's meta device computes shapes, but no values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAMILIES = ("factorized", "scale", "hyper", "context", "joint", "attn")
 def test_transforms_go_to_the_device_and_the_entropy_coder_stays(
     family: str, fitted: Fitter, portrait: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Autocast knows no meta device: neither to set nor to ask.
+    # Autocast does not support the meta device.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda *_: False)
     model = copy.deepcopy(fitted(family, steps=2))
@@ -36,7 +36,7 @@ def test_transforms_go_to_the_device_and_the_entropy_coder_stays(
     coded = loaded_model.coder.encode(y)
     size = (y.shape[2], y.shape[3])
     assert torch.equal(loaded_model.coder.decode(coded.payload, size, coded.crc).y_hat, coded.latents.y_hat)
-    # All of the work is done on the device; only then is there nothing to bring back from it.
+    # The copy back to the CPU fails only if all of the computation was on the device.
     with pytest.raises(NotImplementedError, match="meta tensor"):
         loaded_model.transforms.analysis(portrait)
     with pytest.raises(NotImplementedError, match="meta tensor"):

@@ -1,4 +1,4 @@
-"""Fixed point: what a file says is the same wherever it is read."""
+"""Fixed-point codecs: a file decodes to the same latents on every machine."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MULTIPLIED = ("multiplier", "leak")
 SIZES = [(1, 1), (17, 33), (200, 133)]
 
 SWITCHED_OFF = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
-"""What makes PyTorch, oneDNN and MKL do without AVX, as on a processor that lacks it."""
+"""Settings with which PyTorch, oneDNN and MKL do not use AVX, as on a processor that lacks it."""
 
 DECODE = """
 import hashlib, json, sys
@@ -70,7 +70,7 @@ for name, weights, path in json.loads(sys.argv[2]):
 
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder of training pictures; packs of them go elsewhere than to the user's cache."""
+    """A folder of training pictures. Packs of them are cached outside the user's cache."""
     folder = tmp_path_factory.mktemp("photographs")
     for name in ("coffee", "rocket", "chelsea"):
         Image.fromarray(getattr(skimage.data, name)()).save(folder / f"{name}.png")
@@ -81,7 +81,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def fixed(weights: Path, fitted: Fitter, photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of weights: joint, attn and joint-yuv at quality 3, and what `bench quantize` makes of them."""
+    """A folder of weights: joint, attn and joint-yuv at quality 3, and their conversions by `bench quantize`."""
     folder = tmp_path_factory.mktemp("fixed")
     for family in RGB:
         shutil.copy(weights / f"{family}-3.safetensors", folder)
@@ -195,12 +195,12 @@ def test_linear_layers_say_what_the_model_says(family: str, fitted: Fitter) -> N
     y_hat = torch.randn(2, M, 8, 12, generator=generator).mul(3).round()
     with torch.no_grad():
         expected = torch.cat(model.distribution(y_hat, model.h_s(z_hat)), dim=1)
-    told = z_hat.double()
+    hidden = z_hat.double()
     for layer in network.hyper[:-1]:
-        told = layer.finished(layer.sums(told))
+        hidden = layer.finished(layer.sums(hidden))
     columns = torch.nn.functional.unfold(y_hat.double(), 5, padding=2).view(2, M, 25, -1)[:, :, :12]
     context = torch.einsum("hti,bitp->bhp", network.context, columns).view(2, -1, 8, 12)
-    values = network.hyper[-1].sums(told) + context + network.bias.view(1, -1, 1, 1)
+    values = network.hyper[-1].sums(hidden) + context + network.bias.view(1, -1, 1, 1)
     values = torch.nn.functional.leaky_relu(values, network.slope)
     for layer in network.entropy:
         values = layer.finished(layer.sums(values))

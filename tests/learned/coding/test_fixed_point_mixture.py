@@ -1,4 +1,4 @@
-"""The mixture in integers: whole frequencies, near those of the densities, and the same in plain NumPy."""
+"""Mixtures in integers: frequencies are integers close to the densities, and the same in plain NumPy."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ COUNT = CHANNELS * POSITIONS
 OUTPUTS = outputs(CHANNELS)
 
 
-def told(spread: float = 1.0) -> torch.Tensor:
-    """Outputs of a network for some positions: narrow and wide mixtures, of one component and of several."""
+def some_outputs(spread: float = 1.0) -> torch.Tensor:
+    """Return network outputs for some positions: narrow and wide mixtures, of one component and of several."""
     generator = torch.Generator().manual_seed(0)
     values = torch.randn(3, POSITIONS, COMPONENTS * CHANNELS, generator=generator, dtype=torch.float64)
     values = torch.stack((values[0].mul(2).exp(), 8 * spread * values[1], 5 * values[2])).movedim(0, 1).flatten(1)
@@ -31,7 +31,7 @@ def told(spread: float = 1.0) -> torch.Tensor:
 
 
 def extremes() -> torch.Tensor:
-    """All limits of the outputs, in all combinations that a generator finds."""
+    """Return random combinations of the limits of the outputs."""
     generator = torch.Generator().manual_seed(1)
     high = torch.rand(POSITIONS, len(OUTPUTS.grids), generator=generator) < 0.5
     return torch.where(high, OUTPUTS.high, OUTPUTS.low).double()
@@ -42,7 +42,7 @@ def rows(values: torch.Tensor) -> MixtureCdfs:
 
 
 def drawn(found: MixtureCdfs) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    """An integer of each window's, as likely as its frequency."""
+    """Draw an integer from each window, with its frequency as probability."""
     random, symbols = np.random.default_rng(2), np.empty(COUNT, np.int32)
     for part in found.parts:
         places = (part.frequencies[:, :-1].cumsum(1) < random.random((len(part.elements), 1)) * TOTAL).sum(1)
@@ -50,7 +50,9 @@ def drawn(found: MixtureCdfs) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     return symbols
 
 
-@pytest.mark.parametrize("values", [told(), told(1000), extremes()], ids=["usual", "far apart", "extreme"])
+@pytest.mark.parametrize(
+    "values", [some_outputs(), some_outputs(1000), extremes()], ids=["usual", "far apart", "extreme"]
+)
 def test_frequencies_are_whole_at_least_one_and_add_up(values: torch.Tensor) -> None:
     found = rows(values)
     assert sorted(np.concatenate([part.elements for part in found.parts])) == list(range(COUNT))
@@ -60,7 +62,9 @@ def test_frequencies_are_whole_at_least_one_and_add_up(values: torch.Tensor) -> 
         assert (part.frequencies.sum(1) == TOTAL).all()
 
 
-@pytest.mark.parametrize("values", [told(), told(1000), extremes()], ids=["usual", "far apart", "extreme"])
+@pytest.mark.parametrize(
+    "values", [some_outputs(), some_outputs(1000), extremes()], ids=["usual", "far apart", "extreme"]
+)
 def test_plain_numpy_finds_the_same_frequencies(values: torch.Tensor) -> None:
     tables = {name: table.numpy() for name, table in OUTPUTS.lookups.items()}
     ours, theirs = rows(values), integer_mixture(values.numpy().astype(np.int64), tables)
@@ -72,17 +76,17 @@ def test_plain_numpy_finds_the_same_frequencies(values: torch.Tensor) -> None:
 
 
 def test_frequencies_are_near_those_of_the_float_mixture() -> None:
-    values = told()
+    values = some_outputs()
     found, exact = rows(values), rows_of(elements_of((values / OUTPUTS.grids).float()))
     symbols = drawn(found)
     ours, theirs = (each.bits(np.arange(COUNT), symbols) for each in (found, exact))
     assert ours.sum() == pytest.approx(theirs.sum(), rel=1e-3)
-    # A window of another size gives the rarest another room.
+    # The size of the window affects the probability of the rarest integers.
     assert np.quantile(np.abs(ours - theirs), 0.99) < 0.1
 
 
 def test_the_windows_leave_little_outside() -> None:
-    found = rows(told())
+    found = rows(some_outputs())
     unlimited = [part for part in found.parts if part.frequencies.shape[1] < 2 * REACHES[-1] + 2]
     outside = np.concatenate([part.frequencies[:, -1] for part in unlimited]) / TOTAL
     assert outside.max() < 2e-3  # each component 1e-4, and what floors leave
@@ -90,16 +94,16 @@ def test_the_windows_leave_little_outside() -> None:
 
 @pytest.mark.parametrize("symbol", [3, -3, 1000, -70_000, 1 << 23])
 def test_what_lies_outside_its_window_is_written_all_the_same(symbol: int) -> None:
-    found = rows(told())
+    found = rows(some_outputs())
     symbols = drawn(found)
     symbols[::7] += symbol
     writer = RangeEncoder()
     writer.code(found, np.arange(COUNT), symbols)
-    assert np.array_equal(RangeDecoder(writer.finish()).code(rows(told()), np.arange(COUNT), None), symbols)
+    assert np.array_equal(RangeDecoder(writer.finish()).code(rows(some_outputs()), np.arange(COUNT), None), symbols)
 
 
 def test_a_certain_component_has_all_the_weight() -> None:
-    values = told()
+    values = some_outputs()
     values[:, 2 * COMPONENTS * CHANNELS :] = 0
     values[:, -CHANNELS:] = 20 * LOGIT_GRID  # the last component
     found = rows(values)

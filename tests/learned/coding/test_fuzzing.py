@@ -1,4 +1,4 @@
-"""Ten thousand damaged files: an error in one line or a picture, never a crash, a hang or a wrong picture."""
+"""Ten thousand damaged files decode to an error of one line or the picture: no crash, no hang, no wrong picture."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HEADER = 20
 """Bytes before the payload, for sides below 128."""
 
 SLOWEST_S = 20.0
-"""No damage may take a decoder more processor time, which the load of the machine does not change."""
+"""Maximum time of a decoder for any damaged file, in processor time, which the load of the machine does not affect."""
 
 
 def flip(data: bytearray, generator: Generator) -> None:
@@ -52,18 +52,18 @@ def scramble(data: bytearray, generator: Generator) -> None:
 
 
 def rename(data: bytearray, generator: Generator) -> None:
-    """Another version, family, quality or fingerprint."""
+    """Change version, family, quality or fingerprint."""
     data[generator.integers(3, 10)] = generator.integers(256)
 
 
 def resize(data: bytearray, generator: Generator) -> None:
-    """Another width or height, mostly absurd."""
+    """Change width or height, mostly to absurd values."""
     sides = [generator.integers(256) | 128, generator.integers(256) | 128, generator.integers(4)]
     data[10:11] = bytes(sides[generator.integers(3) :])
 
 
 def seal(data: bytearray) -> bytes:
-    """With the checksum of what it is now, so that the parser is reached."""
+    """Recompute the checksum, so that the parser is reached."""
     end = 10
     for _ in range(2):
         while end < len(data) and data[end] & 0x80:
@@ -109,14 +109,14 @@ def test_damage_gives_an_error_in_one_line_or_the_picture(family: str, weights: 
         result = outcome(codec, seal(damaged) if number % 2 else bytes(damaged))
         assert time.process_time() - start < SLOWEST_S
         if isinstance(result, Picture):
-            # The damage undid itself, or a side changed by so little that the latents are the same.
+            # The damage cancelled out, or a side changed so little that the latents are the same.
             height, width = np.minimum(result.pixels.shape[:2], picture.pixels.shape[:2])
             assert np.array_equal(result.pixels[:height, :width], picture.pixels[:height, :width])
         else:
             assert result.strip()
             assert "\n" not in result
             seen.add(result.split(":")[0][:40])
-    # The parser, the entropy decoder and the check of the latents were all reached.
+    # Some files reached the parser, some the entropy decoder, and some the check of the latents.
     assert any(text.startswith("the file is complete, but decodes") for text in seen)
     assert any(text.startswith("the file is cut off or damaged") for text in seen)
     assert len(seen) > 4
@@ -125,7 +125,7 @@ def test_damage_gives_an_error_in_one_line_or_the_picture(family: str, weights: 
 @pytest.mark.parametrize("family", ["factorized", "hyper", "joint", "joint-int", "cca"])
 @pytest.mark.parametrize("payload", [bytes(208), b"\xa5" * 208], ids=["zeros", "others"])
 def test_a_small_file_that_claims_a_huge_picture_is_refused_by_its_length(family: str, payload: bytes) -> None:
-    """At the shipped weights' rates, 230 bytes hold the likeliest symbols of y, but not of z as well."""
+    """With the compact weights, 230 bytes have room for the likeliest symbols of y, but not for those of z, too."""
     codec = codec_class(family)(3)
     form = container.Form() if parts_of(family)[0] in YUV420 else None
     data = container.pack(codec._identity, container.FileContent(8192, 8192, 1, payload, form))

@@ -14,7 +14,7 @@ TOTAL = 1 << PRECISION
 
 
 def random_mixture(count: int = 2000) -> Mixture:
-    """Narrow and wide ones, near and far ones, of one component and of several, in float64."""
+    """Return float64 mixtures: narrow and wide, near and far, of one component and of several."""
     generator = torch.Generator().manual_seed(0)
     values = torch.randn(3, COMPONENTS, count, generator=generator, dtype=torch.float64)
     scales = values[0].mul(2).exp().clamp(0.11, 100)
@@ -22,7 +22,7 @@ def random_mixture(count: int = 2000) -> Mixture:
 
 
 def drawn(mixture: Mixture) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    """An integer of each mixture, as it comes."""
+    """Draw an integer from each mixture."""
     generator = torch.Generator().manual_seed(1)
     chosen = torch.multinomial(mixture.weights.t(), 1, generator=generator).t()
     means, scales = mixture.means.gather(0, chosen)[0], mixture.scales.gather(0, chosen)[0]
@@ -83,7 +83,7 @@ def test_the_bits_are_those_of_the_densities() -> None:
     mixture = random_mixture()
     symbols = drawn(mixture)
     stacked = torch.cat([mixture.scales, mixture.means, mixture.weights.log()]).float()[None, :, :, None]
-    # One channel, so that the components lie side by side.
+    # One channel, so that the components are adjacent.
     likelihoods = GaussianMixture()(torch.from_numpy(symbols).float()[None, None, :, None], stacked)
     expected = float(-likelihoods.double().log2().sum())
     assert rows_of(mixture).bits(np.arange(len(symbols)), symbols).sum() == pytest.approx(expected, rel=2e-3)

@@ -1,4 +1,4 @@
-"""What codecs of planes promise: exact files, in another process and with other threads, filtered where it helps."""
+"""Codecs of planes: files decode exactly in other processes and on other threads, filtered where that helps."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ for name, weights, path in json.loads(sys.argv[2]):
 
 
 def lively(family: str) -> LearnedModel:
-    """A small model whose latents and pictures have some spread, and whose filter does something."""
+    """Return a small model whose latents and pictures have some spread, and whose filter has an effect."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(6)
         model = build(ModelConfig(family, 32, 32))
@@ -156,7 +156,7 @@ def test_the_errors_without_rounding_are_those_of_the_planes(full_range: bool, w
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_diagnosis_is_of_the_planes_that_a_file_holds(family: str, weights: Path) -> None:
-    """A picture is converted on its way in, as for a file."""
+    """An RGB picture is converted first, as for a file."""
     codec, picture = open_codec(family, weights), Picture(np.ascontiguousarray(skimage.data.astronaut()[:133, :200]))
     total_bytes = sum(float(part.sum()) for part in codec.diagnose(picture).bits.values()) / 8
     assert total_bytes == pytest.approx(len(codec.encode(picture)), abs=64)
@@ -243,10 +243,10 @@ def test_a_model_without_a_filter_never_filters(weights: Path) -> None:
 
 def test_only_a_model_with_a_filter_takes_time_to_choose(weights: Path) -> None:
     def stages(family: str) -> list[str]:
-        told: list[str] = []
-        with listening(Listener(stage=lambda name: contextlib.nullcontext(told.append(name)))):
+        names: list[str] = []
+        with listening(Listener(stage=lambda name: contextlib.nullcontext(names.append(name)))):
             open_codec(family, weights).encode_yuv420(photograph(33, 17))
-        return told
+        return names
 
     with_it, without = stages("cca"), stages("joint-yuv")
     assert with_it.count("choice of the filter") == 1

@@ -1,4 +1,4 @@
-"""What +qr and +ft promise: the bytes of the base, and a decoder of their own."""
+"""Codecs +qr and +ft: the files of the base, with another decoder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CARD = ModelCard(3, 0.0067, "mse")
 
 @pytest.fixture(scope="module")
 def decoders(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of weights: each family at quality 3, with a rectifier and without one, all of them lively."""
+    """A folder of weights: each family at quality 3, with a rectifier and without one, all with varied outputs."""
     folder = tmp_path_factory.mktemp("decoders")
     torch.manual_seed(0)
     for family in FAMILIES:
@@ -86,7 +86,7 @@ def test_the_decoder_is_that_of_the_model(family: str, decoders: Path, portrait:
         x_hat, _ = load_rectified(decoders / f"{family}+qr-3.safetensors").model.decode(y_hat)
     expected = (x_hat[0, :, : portrait.height, : portrait.width].clamp(0, 1) * 255).permute(1, 2, 0).numpy()
     pixels = codec.decode(codec.encode(portrait)).pixels
-    assert np.abs(pixels - expected).max() <= 0.51  # rounding to 8 bits, and sums in another order
+    assert np.abs(pixels - expected).max() <= 0.51  # rounding to 8 bits, and another order of summation
 
 
 def test_the_rectification_is_a_stage_of_its_own_where_there_is_one(decoders: Path, portrait: Picture) -> None:
@@ -101,9 +101,9 @@ def test_the_rectification_is_a_stage_of_its_own_where_there_is_one(decoders: Pa
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_latent_errors_are_distances_of_whole_tensors(family: str, decoders: Path, portrait: Picture) -> None:
-    told = {}
+    measured = {}
     for name in (family, f"{family}+qr", f"{family}+ft"):
-        told[name] = measure(
+        measured[name] = measure(
             opened(name, decoders), adapter.decoder(opened(name, decoders)), portrait, [MSE]
         ).diagnostics
     loaded_model = opened(f"{family}+qr", decoders)._loaded_model
@@ -112,12 +112,12 @@ def test_latent_errors_are_distances_of_whole_tensors(family: str, decoders: Pat
     with torch.inference_mode():
         rectified = load_rectified(decoders / f"{family}+qr-3.safetensors").model.rectifier(y_hat)
     expected = float(np.sqrt(((y_hat - y).numpy().astype(np.float64) ** 2).sum()))
-    for diagnostics in told.values():
+    for diagnostics in measured.values():
         assert diagnostics["latent_error_quantized"] == pytest.approx(expected, rel=1e-6)
     expected = float(np.sqrt(((rectified - y).numpy().astype(np.float64) ** 2).sum()))
-    assert told[f"{family}+qr"]["latent_error_rectified"] == pytest.approx(expected, rel=1e-4)
-    assert "latent_error_rectified" not in told[family]
-    assert "latent_error_rectified" not in told[f"{family}+ft"]
+    assert measured[f"{family}+qr"]["latent_error_rectified"] == pytest.approx(expected, rel=1e-4)
+    assert "latent_error_rectified" not in measured[family]
+    assert "latent_error_rectified" not in measured[f"{family}+ft"]
 
 
 def test_rectified_latents_do_not_depend_on_the_number_of_threads(fitted: Fitter) -> None:

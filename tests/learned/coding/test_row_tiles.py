@@ -1,4 +1,4 @@
-"""Convolutions in row tiles: PyTorch's values, and the same bits on any number of threads."""
+"""Convolutions in row tiles equal PyTorch's, and are bit-identical on any number of threads."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(name: str) -> None:
 
 @pytest.mark.parametrize("func", [torch.sigmoid, torch.nn.Sigmoid(), lambda x: torch.softmax(x, dim=1)])
 def test_functions_that_end_a_share_in_another_way_have_the_same_bits_too(func: Callable[[Tensor], Tensor]) -> None:
-    x = 8 * features(64, 96, channels=24)  # 7 threads do not share it in whole vectors
+    x = 8 * features(64, 96, channels=24)  # the share of each of 7 threads is not a multiple of the vector length
     found = []
     for threads in (1, 2, 3, 7):
         torch.set_num_threads(threads)
@@ -126,7 +126,7 @@ def test_settings_of_threads_are_left_as_they_were() -> None:
 
 
 def test_the_first_large_convolution_leaves_one_thread_to_its_caller() -> None:
-    # In a process of its own: the threads of the tiles are made once.
+    # In a separate process, because the pool of threads is created once.
     code = """
 import torch
 from bench.learned.coding.row_tiles import RowTiled

@@ -1,4 +1,4 @@
-"""Tiles: transforms in parts give the latents and the picture of the whole, and files name their tiles."""
+"""Tiled transforms compute the latents and the picture of the whole, and files store the side of the tiles."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ SMALL = 192
 
 @pytest.fixture(scope="module")
 def photograph() -> Picture:
-    """452x200 pixels, no multiple of anything: 3x2 tiles, and the first one does not see all."""
+    """452x200 pixels, not a multiple of any stride: 3x2 tiles, the first of which does not see the whole picture."""
     return Picture(np.ascontiguousarray(skimage.data.astronaut()[:200, :452]))
 
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles that small pictures have several of."""
+    """Make tiles so small that small pictures have several."""
     monkeypatch.setattr(tiles, "WHOLE_PIXELS", 1 << 14)
     monkeypatch.setattr(tiles, "SIDE", SMALL)
     monkeypatch.setattr(container, "SIDES", range(64, SMALL + 1, 64))
 
 
 def planar_model(family: str) -> LoadedModel:
-    """A model of planes with weights away from their initial values, so that every layer matters."""
+    """Return a model of planes whose weights differ from their initial values, so that every layer has an effect."""
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(6)
         model = build(ModelConfig(family, 16, 16))
@@ -87,7 +87,7 @@ def test_each_latent_is_kept_once_and_seen_with_its_surroundings(height: int, wi
 @pytest.mark.parametrize("part", ["g_a", "g_s"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_nothing_beyond_a_family_s_reach_has_an_influence(family: str, part: str) -> None:
-    # NaN spreads through every operation, whatever the weights are.
+    # NaN propagates through every operation, whatever the weights.
     torch.manual_seed(1)
     model = build(ModelConfig(family, 8, 8)).eval()
     reach, kept = FAMILIES[family].reach, slice(14, 18)
@@ -107,7 +107,7 @@ def test_nothing_beyond_a_family_s_reach_has_an_influence(family: str, part: str
 
 
 class _ConstantMeans(torch.overrides.TorchFunctionMode):
-    """Means over the whole picture are no matter of reach."""
+    """Replaces means over the whole picture, which the reach does not cover, by constants."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
         return torch.zeros_like(args[0][:, :, :1, :1]) if func is channel_means else func(*args, **(kwargs or {}))
@@ -203,7 +203,7 @@ def test_a_file_decodes_by_the_tiles_that_it_names(
         photograph = Picture(photograph.pixels[:100])
     data = codec.encode(photograph)
     decoded = codec.decode(data)
-    monkeypatch.setattr(tiles, "WHOLE_PIXELS", 1 << 23)  # what the function of the size says now does not matter
+    monkeypatch.setattr(tiles, "WHOLE_PIXELS", 1 << 23)  # decoding must use the side in the file
     assert np.array_equal(codec.decode(data).pixels, decoded.pixels)
     if family == "cca":
         return

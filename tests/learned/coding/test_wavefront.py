@@ -25,7 +25,7 @@ GRIDS = [(1, 1), (4, 4), (7, 3), (3, 9), (32, 48)]
 @pytest.mark.parametrize(("height", "width"), GRIDS)
 def test_whatever_a_position_sees_was_coded_in_an_earlier_step(height: int, width: int, kernel: int) -> None:
     wave = wavefront(height, width, kernel)
-    step_of_row = np.full(wave.num_rows, -1)  # the border is known from the beginning
+    step_of_row = np.full(wave.num_rows, -1)  # the border is known from the start
     for number, part in enumerate(wave.steps):
         step_of_row[wave.rows[part]] = number
     for number, part in enumerate(wave.steps):
@@ -38,7 +38,7 @@ def test_every_position_comes_once_in_as_few_steps_as_there_can_be(height: int, 
     wave = wavefront(height, width, kernel)
     assert sorted(wave.order.tolist()) == list(range(height * width))
     assert len(wave.rows.unique()) == height * width
-    # The last position waits for the end of each row above it, less what the kernel does not see of it.
+    # The last position waits for the end of each row above it, except for the part that the kernel does not cover.
     assert len(wave.steps) <= width + (kernel // 2 + 1) * (height - 1)
 
 
@@ -63,10 +63,10 @@ def test_matrices_say_what_the_convolutions_say(family: str, fitted: Fitter) -> 
     wave, network = wavefront(height, width, 5), ContextNetwork.of(model)
     known = torch.zeros(wave.num_rows, M)
     known[wave.rows] = y_hat[0].flatten(1).t()[wave.order]
-    said = None if params is None else params[0].flatten(1).t()[wave.order]
-    told = network(known[wave.context.flatten()].view(len(wave.order), -1), network.prepare(said, len(wave.order)))
+    hyper = None if params is None else params[0].flatten(1).t()[wave.order]
+    outputs = network(known[wave.context.flatten()].view(len(wave.order), -1), network.prepare(hyper, len(wave.order)))
     expected = torch.cat((scales, means), 1)[0].flatten(1).t()[wave.order]
-    torch.testing.assert_close(told, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(outputs, expected, rtol=1e-4, atol=1e-4)
 
 
 @torch.no_grad()

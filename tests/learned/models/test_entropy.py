@@ -1,4 +1,4 @@
-"""Likelihoods against SciPy, tables against likelihoods, and what each way of quantising does."""
+"""Likelihoods compared with SciPy, tables compared with likelihoods, and the modes of quantisation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHAPES: dict[str, Any] = {
 
 
 def mass(name: str, values: np.ndarray, scale: np.ndarray | float) -> np.ndarray:
-    """SciPy's probability of the unit interval around each value; from the survival function, exact in the tail."""
+    """Return SciPy's probability of the unit interval around each value, accurate in the tail."""
     distance = np.abs(values)
     result: np.ndarray = SHAPES[name].sf((distance - 0.5) / scale) - SHAPES[name].sf((distance + 0.5) / scale)
     return result
@@ -67,7 +67,7 @@ def test_tables_hold_the_same_probabilities_in_16_bits(name: str) -> None:
         assert cdf[-1] == 65536
         assert (np.diff(cdf) > 0).all(), "every symbol can be coded"
         expected = mass(name, np.arange(length - 2) + offset, float(model.scale_table[row]))
-        # Rounding to 1/65536, and each symbol rarer than that takes one count from a more frequent one.
+        # Probabilities are rounded to 1/65536, and each rarer symbol takes one count from a more frequent one.
         rare = int((expected * 65536 < 1).sum()) + 2
         np.testing.assert_allclose(np.diff(cdf)[:-1] / 65536, expected, atol=rare / 65536)
 

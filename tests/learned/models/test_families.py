@@ -1,4 +1,4 @@
-"""What all families promise, and what the options change."""
+"""Properties of all families, and the effects of the options."""
 
 from __future__ import annotations
 

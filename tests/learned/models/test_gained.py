@@ -1,4 +1,4 @@
-"""One model for several lambdas: the plain model of each computes what its gains say."""
+"""One model for several lambdas: the plain model of each lambda computes the same as the gained model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAMBDAS = (0.0035, 0.025)
 
 
 def gained_of(codec: LearnedModel) -> Gained:
-    """Gains that differ from channel to channel, by a quarter or so."""
+    """Return a model whose gains vary by about a quarter between channels."""
     model = Gained(codec, LAMBDAS, LAMBDAS[-1]).eval()
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
@@ -44,7 +44,7 @@ def wide_attn(liven: Callable[[LearnedModel], None]) -> LearnedModel:
 
 
 def by_the_diagram(model: Gained, y: Tensor, index: int) -> dict[str, Tensor]:
-    """Picture and likelihoods of latents in the units of g_a, with the gains where the class's diagram has them."""
+    """Compute picture and likelihoods of latents in the units of g_a, with gains as in the diagram of `Gained`."""
     codec, likelihoods = model.codec, {}
     gain = model.gain[index].exp().view(1, -1, 1, 1)
     inverse = model.inverse[index].exp().view(1, -1, 1, 1) / gain
@@ -60,10 +60,10 @@ def by_the_diagram(model: Gained, y: Tensor, index: int) -> dict[str, Tensor]:
     elif isinstance(codec, MixtureModel):
         y_hat, _ = codec.gaussian_conditional.quantized(y * gain, "round")
         context = codec.context_prediction(y_hat * inverse)
-        told = codec.entropy_parameters(torch.cat((cast("Tensor", params), context), dim=1)).unflatten(1, (3, -1))
-        told = told.unflatten(2, (-1, 12))  # (B, scales means logits, K, M, h, w)
-        told = torch.cat((told[:, :2] * gain[:, None, None], told[:, 2:]), dim=1)
-        likelihoods["y"] = codec.gaussian_conditional(y_hat, told.flatten(1, 3))
+        outputs = codec.entropy_parameters(torch.cat((cast("Tensor", params), context), dim=1)).unflatten(1, (3, -1))
+        outputs = outputs.unflatten(2, (-1, 12))  # (B, scales means logits, K, M, h, w)
+        outputs = torch.cat((outputs[:, :2] * gain[:, None, None], outputs[:, 2:]), dim=1)
+        likelihoods["y"] = codec.gaussian_conditional(y_hat, outputs.flatten(1, 3))
     elif isinstance(codec, Autoregressive):
         y_hat, _ = codec.gaussian_conditional.quantized(y * gain, "round")
         scales, means = codec.distribution(y_hat * inverse, params)
@@ -86,7 +86,7 @@ def test_a_folded_model_computes_what_the_gains_say(
     x = torch.cat((pictures, pictures.flip(1)), 1) if family in YUV420 else pictures
     y = plain.g_a(x) / gain
     torch.testing.assert_close(y, model.codec.g_a(x), rtol=1e-4, atol=1e-4)
-    # Of the folded model's own latents: those of the other differ by float errors, which may fall on another integer.
+    # Of the folded model's own latents: the other's differ by float errors and may round to another integer.
     expected, output = by_the_diagram(model, y, index), plain(x, "round")
     loudest, x_hat = expected["x_hat"].abs().max(), expected.pop("x_hat")
     torch.testing.assert_close(output["x_hat"] / loudest, x_hat / loudest, rtol=0, atol=1e-5)

@@ -11,7 +11,7 @@ M = 4
 
 @pytest.fixture
 def params() -> torch.Tensor:
-    """Of 2 pictures of 3 x 5 latents: scales of .02 to 4, means of -3 to 3, some weights of nearly 0."""
+    """Parameters for 2 pictures of 3x5 latents: scales of 0.02 to 4, means of -3 to 3, some weights of nearly 0."""
     generator = torch.Generator().manual_seed(0)
     shape = (2, COMPONENTS * M, 3, 5)
     scales, means, logits = (torch.randn(shape, generator=generator) for _ in range(3))

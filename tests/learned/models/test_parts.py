@@ -1,4 +1,4 @@
-"""What trains with what, and what is taken over from another model."""
+"""Parameter groups, and the sub-networks that are copied from another model."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_finished_source_does_not_give_its_tables(make: Maker) -> None:
 
 
 def test_a_bottleneck_of_z_is_not_taken_for_one_of_y() -> None:
-    # With N = M its layers are the same, but one models what h_a makes and the other what g_a makes.
+    # With N = M the layers are the same, but one models the output of h_a and the other that of g_a.
     hyper, factorized = (build(ModelConfig(family, 8, 8)) for family in ("hyper", "factorized"))
     assert share(hyper, factorized) == TRANSFORMS
     assert share(factorized, hyper) == TRANSFORMS

@@ -1,4 +1,4 @@
-"""What stays in float32 under bf16 autocast, and the gradients that are not PyTorch's own."""
+"""Layers that stay in float32 under bf16 autocast, and the gradients that replace PyTorch's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def gradients(model: LearnedModel, pictures: Tensor, *, bf16: bool) -> Tensor:
-    """The gradient of a rate-distortion loss, all parameters in one vector; the noise is the same each time."""
+    """Return the gradient of a rate-distortion loss as one vector; the noise is the same in every call."""
     model.zero_grad()
     torch.manual_seed(8)
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -66,7 +66,7 @@ def test_gradients_in_bf16_and_channels_last_are_near_those_in_float32(
     pictures = pictures.to(memory_format=torch.channels_last)
     exact, fast = (gradients(model, pictures, bf16=bf16) for bf16 in (False, True))
     assert fast.isfinite().all()
-    # bf16 keeps 8 bits: 0.4 % an operation, a dozen operations deep. A briefly trained joint model showed 4 to 5 %, and
+    # bf16 has 8 bits: 0.4 % per operation, for a dozen operations. A briefly trained joint model showed 4 to 5 %, while
     # another draw of the quantisation noise changes the gradient by 20 to 50 %.
     assert (fast - exact).norm() < 0.1 * exact.norm()
 

@@ -44,7 +44,7 @@ def test_the_result_is_float32_under_autocast(liven: Enlivener) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         coarse = rectifier(y_hat)
     assert coarse.dtype == torch.float32
-    # bf16 keeps 8 bits: only the residual may have lost precision, not the latents that it is added to.
+    # bf16 has 8 bits: only the residual may lose precision, not the latents that it is added to.
     residual = rectifier(y_hat) - y_hat
     assert (coarse - y_hat - residual).abs().max() < 0.1 * residual.abs().max()
 
@@ -66,7 +66,7 @@ def test_windows_are_full_attention_up_to_their_size_and_local_above_it() -> Non
     full = SelfAttention(16, window=64)
     full.load_state_dict(windowed.state_dict())
     assert torch.equal(windowed(x[..., :8]), full(x[..., :8]))
-    # 20 columns are three windows, of 7, 7 and 6.
+    # 20 columns are split into three windows, of 7, 7 and 6.
     alone = torch.cat([full(part) for part in x.split((7, 7, 6), dim=3)], dim=3)
     assert torch.allclose(windowed(x), alone, atol=1e-6)
     assert not torch.allclose(windowed(x), full(x), atol=1e-3)
@@ -98,7 +98,7 @@ def test_in_evaluation_the_synthesis_sees_rectified_latents_whatever_the_wiring(
 
 
 def gradients(model: Rectified, pictures: Tensor, term: str) -> dict[str, float]:
-    """Length of the gradient that one loss term sends into each part."""
+    """Return the norm of one loss term's gradient in each part."""
     torch.manual_seed(0)
     output = model.train()(pictures, "noise")
     losses = {

@@ -1,4 +1,4 @@
-"""A widened model computes what the trained one does, and learns with all of its channels."""
+"""A widened model computes the same as the trained one, and all of its channels learn."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_what_is_fed_by_new_channels_learns_at_once(pair: tuple[LearnedModel, Le
         if isinstance(layer, nn.Conv2d) and layer.in_channels > widths[name]:
             assert layer.weight.grad is not None
             learns = layer.weight.grad[:, widths[name] :].abs().sum((0, 2, 3)) > 0
-            # A channel of the hyperprior may be zero throughout a picture, as ReLUs are.
+            # After a ReLU, a channel of the hyperprior may be 0 throughout a picture.
             assert learns.all() if name.startswith("g_") else learns.any(), name
             found += 1
     assert found >= 3
