@@ -72,10 +72,9 @@ class ModelConfig:
             raise UsageError(f"widths N={self.N}, M={self.M}: both must be from 1 to {MAX_WIDTH}")
         if self.kernel not in KERNELS:
             raise UsageError(f"kernel {self.kernel}: must be one of {KERNELS}")
-        if self.distribution not in get_args(Distribution):
-            raise unknown("distribution", self.distribution, get_args(Distribution))
-        if self.guide not in get_args(Guide):
-            raise unknown("guide", self.guide, get_args(Guide))
+        for name, choices in (("distribution", get_args(Distribution)), ("guide", get_args(Guide))):
+            if (value := getattr(self, name)) not in choices:
+                raise unknown(name, value, choices)
 
     def described(self) -> dict[str, Any]:
         """Return the fields as stored in files; options added later are stored only for families that have them."""

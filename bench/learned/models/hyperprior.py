@@ -53,6 +53,12 @@ class _Hyperprior(LearnedModel):
 
     has_mean: bool
 
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config.N, config.M)
+        self.config = config
+        self.entropy_bottleneck = Bottleneck(config.N)
+        self.gaussian_conditional = CONDITIONALS[config.distribution]()
+
     def entropy(self, y: Tensor, mode: Quantization | None = None) -> tuple[Tensor, Likelihoods]:
         """See `LearnedModel`. Height and width of y must be multiples of 4."""
         mode = self._mode(mode)
@@ -71,12 +77,6 @@ class Scale(_Hyperprior, ScaleHyperprior):  # type: ignore[misc]
 
     has_mean = False
 
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__(config.N, config.M)
-        self.config = config
-        self.entropy_bottleneck = Bottleneck(config.N)
-        self.gaussian_conditional = CONDITIONALS[config.distribution]()
-
     def hyper_analysis(self, y: Tensor) -> Tensor:
         """Return the hyper-latents z of the magnitudes of y: with a mean of 0, scales do not depend on signs."""
         return self.h_a(torch.abs(y))  # type: ignore[no-any-return]
@@ -86,10 +86,7 @@ class Hyper(_Hyperprior, MeanScaleHyperprior):  # type: ignore[misc]
     """Mean and scale hyperprior: z determines both (Minnen et al. 2018, arXiv 1809.02736, without context)."""
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__(config.N, config.M)
-        self.config = config
+        super().__init__(config)
         self.has_mean = config.mean
-        self.entropy_bottleneck = Bottleneck(config.N)
-        self.gaussian_conditional = CONDITIONALS[config.distribution]()
         if not config.mean:
             last_conv(self.h_s, config.M)
