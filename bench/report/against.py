@@ -1,18 +1,17 @@
-"""Figures that compare curves with an anchor: rate per quality and per picture, and cost or time against rate."""
+"""Figures that compare curves with an anchor: rate by quality and by picture, and cost or time against BD-rate."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from bench.analysis.costs import MEASURED
 from bench.report.canvas import slug
-from bench.report.cost_plot import cost_figures
+from bench.report.cost_plot import cost_figures, front_line, log_limits
 from bench.report.figure import Curves, Figure, Scale, Series, segments
-from bench.report.style import HELPER, MEAN
+from bench.report.style import MEAN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -35,7 +34,7 @@ class Against:
     looks: Mapping[str, Look]
 
     def difference(self, axis: Axis, anchor: str, names: Collection[str]) -> Figure | None:
-        """Rate of curves relative to the anchor over quality; None if no curve overlaps with the anchor."""
+        """Rate of `names` relative to the anchor over quality; None if none of them overlaps with the anchor."""
         rows, curves = self._rows("rate_differences", axis, anchor), self._curves(axis, anchor)
         rows = rows[rows["test"].isin(names)]
         if rows.empty:
@@ -61,7 +60,7 @@ class Against:
         )
 
     def per_image(self, axis: Axis, anchor: str, names: Collection[str]) -> Figure | None:
-        """BD-rate of each picture (dots) and of the mean curve (bar), with a row per codec; None without any."""
+        """BD-rate of each picture (markers) and of the mean curve (bar), one row per codec; None without any."""
         rates, curves = self._rows("per_image_bd_rates", axis, anchor), self._curves(axis, anchor)
         rates = rates[rates["test"].isin(names) & rates["bd_rate_pchip_percent"].notna()]
         means = self._rows("bd_rates", axis, anchor)
@@ -79,14 +78,14 @@ class Against:
         return Figure(
             f"per_image_{slug(axis.name)}",
             f"BD-rate over {axis.title} of each picture (markers) and of the mean curve (bar).",
-            Scale(f"BD-rate against {self.titles[anchor]}, {axis.title}", percent=True, zero=True),
+            Scale(f"BD-rate against {self.titles[anchor]}", percent=True, zero=True),
             Scale.of_rows([curves.titles[name] for name in means["test"]]),
             tuple(series),
             1.2 + 0.32 * len(means),
         )
 
     def fronts(self, axis: Axis, anchor: str, names: Collection[str]) -> dict[tuple[str, str], Figure]:
-        """Time against BD-rate of given curves and the front: one figure per stage and group of comparable times."""
+        """Time against BD-rate of `names` and the Pareto front, one figure per group of comparable times and stage."""
         rows = self._rows("time_and_rate", axis, anchor)
         rows = rows[rows["test"].isin(names) | rows["on_front"].astype(bool)]
         groups = {
@@ -98,7 +97,7 @@ class Against:
         return {key: _front_figure(own, axis, curves) for key, own in groups.items() if len(own) > 1}
 
     def costs(self, axis: Axis, anchor: str, names: Collection[str]) -> list[Figure]:
-        """Cost against BD-rate, one figure per cost: given curves, the Pareto front, and published curves."""
+        """Cost against BD-rate of `names`, the Pareto front and published curves, one figure per cost."""
         rows = self._rows("cost_and_rate", axis, anchor) if "cost_and_rate" in self.tables else pd.DataFrame()
         if rows.empty:
             return []
@@ -121,25 +120,16 @@ class Against:
 
 def _front_figure(rows: pd.DataFrame, axis: Axis, curves: Curves) -> Figure:
     stage, group, anchor = rows["stage"].iloc[0], rows["group"].iloc[0], curves.titles[rows["anchor"].iloc[0]]
-    rows = rows.assign(x=1e3 * rows["median_s"])
-    front = rows[rows["on_front"].astype(bool)].sort_values("x")
-    # A step line between points: horizontal, then vertical.
-    corners = np.repeat(front["x"], 2)[1:], np.repeat(front["bd_rate_percent"], 2)[:-1]
+    rows = rows.assign(ms=1e3 * rows["median_s"])
     points = [
         Series.of(name, curves.titles[name], curves.looks[name], ([x], [y]), line=False, faded=name in curves.doubted)
-        for name, x, y in zip(rows["test"], rows["x"], rows["bd_rate_percent"], strict=True)
+        for name, x, y in zip(rows["test"], rows["ms"], rows["bd_rate_percent"], strict=True)
     ]
-    low, high = np.log(rows["x"].min()), np.log(rows["x"].max())
-    length = max(high - low, 0.1)
     return Figure(
         f"front_{slug(axis.name)}_{stage}_{group}",
         f"Time to {stage} a picture, and BD-rate over {axis.title} against {anchor}.",
-        Scale(
-            f"milliseconds to {stage} a picture",
-            log=True,
-            limits=(float(np.exp(low - ROOM[0] * length)), float(np.exp(high + ROOM[1] * length))),
-        ),
+        Scale(f"milliseconds to {stage} a picture", log=True, limits=log_limits(rows["ms"], ROOM)),
         Scale(f"BD-rate against {anchor}", percent=True),
-        (Series.of("", "", HELPER, corners, markers=False), *points),
+        (front_line(rows, "ms"), *points),
         names_at_points=True,
     )

@@ -1,4 +1,4 @@
-"""Scatter plot of cost against BD-rate with the Pareto front: filled markers are measured here, hollow ones not."""
+"""Scatter plots of cost against BD-rate with the Pareto front; filled markers are codecs measured here."""
 
 from __future__ import annotations
 
@@ -45,9 +45,6 @@ def cost_figures(axis: Axis, rows: pd.DataFrame, curves: Curves) -> list[Figure]
 
 def _figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figure:
     anchor = curves.titles[rows["anchor"].iloc[0]]
-    front = rows[rows["on_front"].astype(bool)].sort_values("value")
-    # A step line between points: horizontal, then vertical.
-    corners = np.repeat(front["value"], 2)[1:], np.repeat(front["bd_rate_percent"], 2)[:-1]
     kinds = [by if by in KINDS else "" for by in rows["by"]]
     points = [
         Series.of(
@@ -61,20 +58,19 @@ def _figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figur
         )
         for kind, row in zip(kinds, rows.to_dict("records"), strict=True)
     ]
-    costs = _with_room(np.log(rows["value"].to_numpy(float)), ROOM)
     others = any(kind != MEASURED for kind in kinds)
     return Figure(
         f"cost_{slug(axis.name)}_{cost.name}",
         f"BD-rate over {axis.title} against {anchor}, by {cost.title}."
         + (" Hollow markers are published points and costs." if others else " Measured here only."),
-        Scale(f"{cost.title}, log scale", log=True, limits=(float(np.exp(costs[0])), float(np.exp(costs[1])))),
-        # Most codecs and their names are where rates are low.
+        Scale(f"{cost.title}, log scale", log=True, limits=log_limits(rows["value"], ROOM)),
+        # Most codecs have low rates: their names need room below.
         Scale(
             f"BD-rate against {anchor}",
             percent=True,
-            limits=_with_room(rows["bd_rate_percent"].to_numpy(float), (ROOM[1], 0.06)),
+            limits=_limits(rows["bd_rate_percent"].to_numpy(float), (ROOM[1], 0.06)),
         ),
-        (Series.of("", "", HELPER, corners, markers=False), *points),
+        (front_line(rows, "value"), *points),
         height_inches=HEIGHT_INCHES,
         width_inches=WIDTH_INCHES,
         names_at_points=True,
@@ -84,7 +80,20 @@ def _figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figur
     )
 
 
-def _with_room(values: NDArray[np.float64], room: tuple[float, float]) -> tuple[float, float]:
+def front_line(rows: pd.DataFrame, cost: str) -> Series:
+    """Line along the Pareto front of `rows` with `cost` as the horizontal axis: steps, horizontal and then vertical."""
+    front = rows[rows["on_front"].astype(bool)].sort_values(cost)
+    corners = np.repeat(front[cost], 2)[1:], np.repeat(front["bd_rate_percent"], 2)[:-1]
+    return Series.of("", "", HELPER, corners, markers=False)
+
+
+def log_limits(values: pd.Series, room: tuple[float, float]) -> tuple[float, float]:
+    """Limits of a logarithmic axis with margins for names, relative to its length."""
+    low, high = _limits(np.log(values.to_numpy(float)), room)
+    return float(np.exp(low)), float(np.exp(high))
+
+
+def _limits(values: NDArray[np.float64], room: tuple[float, float]) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     length = max(high - low, 0.1)
     return low - room[0] * length, high + room[1] * length

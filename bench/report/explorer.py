@@ -1,6 +1,6 @@
-"""Interactive figures: descriptions as JSON inside the page, which static/explorer.js draws with plotly.
+"""Interactive figures: JSON in the page, drawn by static/explorer.js with plotly.
 
-The values are those of the CSV files, with six digits.
+Values have six significant digits.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from bench.report.style import Look
 
 Notes = dict[tuple[str, ...], int]
-"""Notes on the points of a series, such as picture names, and their index in `notes`; many series share them."""
+"""Index in `notes` of each tuple of notes on points, such as picture names; many series share one."""
 
 
 def explorer_json(content: Content) -> str:
-    """JSON for static/explorer.js, safe inside a script element."""
+    """JSON for static/explorer.js, safe within a script element."""
     notes: Notes = {}
     return script_json(
         {
@@ -49,29 +49,27 @@ def _figures(content: Content, notes: Notes) -> dict[str, Any]:
     """Figures by view, metric, anchor and time, and descriptions of the times."""
     against, looks = content.against, content.looks
     names = [rd_curve.name for rd_curve in content.rd_curves]
-    rd: dict[str, Any] = {}
-    difference: dict[str, dict[str, Any]] = {}
-    per_image: dict[str, dict[str, Any]] = {}
-    times: dict[str, dict[str, Any]] = {}
-    places: dict[tuple[str, str], None] = {}
+    figures: dict[str, dict[str, Any]] = {"rd": {}, "difference": {}, "images": {}, "times": {}}
+    timed: dict[tuple[str, str], None] = {}  # groups of comparable times and stages, in order
     for axis in content.results.axes:
         shown = [rd_curve for rd_curve in content.rd_curves if len(rd_curve.curves.get(axis.name, ()))]
         first = [rd_curve for rd_curve in shown if rd_curve.name in content.chosen] or shown
         if not shown:
             continue
-        rd[axis.name] = described(rd_figure(axis, shown, against.curves, window(axis, first)), looks, notes)
-        difference[axis.name], per_image[axis.name], times[axis.name] = {}, {}, {}
+        rd = rd_figure(axis, shown, against.curves, window(axis, first))
+        figures["rd"][axis.name] = described(rd, looks, notes)
+        difference, images, times = (
+            figures[view].setdefault(axis.name, {}) for view in ("difference", "images", "times")
+        )
         for anchor in content.anchors:
             if figure := against.difference(axis, anchor.name, names):
-                difference[axis.name][anchor.name] = described(figure, looks, notes)
+                difference[anchor.name] = described(figure, looks, notes)
             if len(content.results.images) > 1 and (figure := against.per_image(axis, anchor.name, names)):
-                per_image[axis.name][anchor.name] = described(figure, looks, notes)
+                images[anchor.name] = described(figure, looks, notes)
             fronts = against.fronts(axis, anchor.name, names)
-            drawn = {" ".join(key): described(front, looks, notes) for key, front in fronts.items()}
-            times[axis.name][anchor.name] = drawn
-            places |= dict.fromkeys(fronts)
-    titles = [{"name": " ".join(key), "title": _time(content, *key)} for key in places]
-    return {"times": titles, "figures": {"rd": rd, "difference": difference, "images": per_image, "times": times}}
+            times[anchor.name] = {" ".join(key): described(front, looks, notes) for key, front in fronts.items()}
+            timed |= dict.fromkeys(fronts)
+    return {"times": [{"name": " ".join(key), "title": _time(content, *key)} for key in timed], "figures": figures}
 
 
 def _time(content: Content, group: str, stage: str) -> str:
@@ -89,7 +87,6 @@ def described(figure: Figure, looks: Mapping[str, Look], notes: Notes) -> dict[s
         "x": _scale(figure.x),
         "y": _scale(figure.y),
         "series": [_series(series, looks, notes) for series in figure.series if len(series.x)],
-        **({"named": True} if figure.names_at_points else {}),
     }
 
 
@@ -120,7 +117,7 @@ def _series(series: Series, looks: Mapping[str, Look], notes: Notes) -> dict[str
 
 
 def _places(axis: str, values: NDArray[np.float64]) -> dict[str, Any]:
-    """The values, or the first and the step if they are evenly spaced; plotly accepts both."""
+    """The values, or the first one and the step if they are evenly spaced; plotly accepts both."""
     steps = np.diff(values)
     if len(steps) > 3 and np.allclose(steps, steps[0], rtol=1e-6, atol=0):
         return {f"{axis}0": _rounded(values[0]), f"d{axis}": float(f"{steps[0]:.9g}")}

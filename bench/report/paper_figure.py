@@ -10,7 +10,7 @@ from bench.report.canvas import Size, file_bytes
 from bench.report.citations import citations
 from bench.report.figure import Curves
 from bench.report.pgfplots import pgf_text
-from bench.report.rd_plot import AROUND, Window, qualities_between, rd_figure, window_around
+from bench.report.rd_plot import Window, qualities_between, rd_figure, window_around
 from bench.report.style import looks_of_few
 from bench.system.csv_files import csv_text
 from bench.system.errors import UsageError, unknown
@@ -74,13 +74,11 @@ class PaperFigure:
 
     def _window(self, choice: Choice) -> Window:
         if not self.rates:
-            around = choice.leading
-            room = AROUND if around else 1.12
-            return window_around(choice.axis, around or choice.rd_curves, choice.rd_curves, room=room)
+            return window_around(choice.axis, choice.leading, choice.rd_curves)
         try:
             low, high = map(float, self.rates.split(":"))
         except ValueError:
-            low, high = 0.0, 0.0
+            low = high = 0.0
         if not 0 < low < high:
             raise UsageError(f"--rates {self.rates}: give two rates in bits per pixel, as in 0.1:1.5")
         try:

@@ -15,14 +15,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.analysis.axis import Axis
+    from bench.analysis.bd import Curve
     from bench.analysis.rd_curve import RdCurve
     from bench.report.figure import Curves
 
 MARKERS = 9
 """Approximate number of markers on a published curve."""
 
-AROUND = 1.5
-"""Factor by which the range of rates exceeds that of the learned curves at both ends."""
+ROOM_AROUND_MAIN = 1.5
+ROOM_AROUND_ALL = 1.12
+"""Factors by which the range of rates exceeds that of the main curves, or of all curves, at both ends."""
 
 RATE_LABEL = "rate, bits per pixel"
 
@@ -63,45 +65,39 @@ Window = tuple[tuple[float, float], tuple[float, float]]
 
 
 def window(axis: Axis, rd_curves: Sequence[RdCurve]) -> Window:
-    """Initial axis limits: the ranges of rate and quality of the learned curves, with a margin.
+    """Initial axis limits, around the learned curves; conventional and published curves cover far wider ranges.
 
-    Conventional codecs and published curves cover far wider ranges. Without learned curves, all measured ones are used,
-    and without these all curves.
+    Without learned curves the limits are those of all measured curves, and without these those of all curves.
     """
     shown = [rd_curve for rd_curve in rd_curves if len(rd_curve.curves.get(axis.name, ()))]
     measured = [rd_curve for rd_curve in shown if rd_curve.images] or shown
-    learned = [rd_curve for rd_curve in measured if rd_curve.learned]
-    return window_around(axis, learned or measured, measured, room=AROUND if learned else 1.12)
+    return window_around(axis, [rd_curve for rd_curve in measured if rd_curve.learned], measured)
 
 
-def window_around(axis: Axis, centre: Sequence[RdCurve], fitted: Sequence[RdCurve], *, room: float) -> Window:
-    """Axis limits: the rate range of `centre` widened by the factor `room`, and the quality range of `fitted` there."""
-    points = np.vstack([_points(rd_curve, axis) for rd_curve in centre])
-    low, high = float(points[:, 0].min() / room), float(points[:, 0].max() * room)
-    return (low, high), qualities_between(axis, fitted, low, high)
+def window_around(axis: Axis, main: Sequence[RdCurve], rd_curves: Sequence[RdCurve]) -> Window:
+    """Axis limits: the widened range of rates of the `main` curves, or of all without any, and the qualities in it."""
+    room = ROOM_AROUND_MAIN if main else ROOM_AROUND_ALL
+    rates = np.concatenate([rd_curve.curves[axis.name].rate_bpp for rd_curve in main or rd_curves])
+    low, high = float(rates.min() / room), float(rates.max() * room)
+    return (low, high), qualities_between(axis, rd_curves, low, high)
 
 
 def qualities_between(axis: Axis, rd_curves: Sequence[RdCurve], low: float, high: float) -> tuple[float, float]:
     """Lowest and highest quality of curves between two rates, with a margin.
 
     Raises:
-        ValueError: no curve is there.
+        ValueError: no curve has points between the rates.
     """
-    # Interpolated as well, for curves without a point in the range.
-    lines = np.concatenate([_fine(_points(rd_curve, axis)) for rd_curve in rd_curves])
+    # Curves are interpolated: they may cross the range without a point in it.
+    lines = np.concatenate([_resampled(rd_curve.curves[axis.name]) for rd_curve in rd_curves])
     inside = lines[(lines[:, 0] >= low) & (lines[:, 0] <= high), 1]
     margin = 0.04 * max(float(np.ptp(inside)), 1e-6)
     return float(inside.min()) - margin, float(inside.max()) + margin
 
 
-def _points(rd_curve: RdCurve, axis: Axis) -> NDArray[np.float64]:
-    curve = rd_curve.curves[axis.name]
-    return np.column_stack([curve.rate_bpp, curve.quality])
-
-
-def _fine(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Resample a curve to about 300 points along its segments, which are straight on a logarithmic axis."""
-    index = np.arange(len(points))
-    position = np.linspace(0, len(points) - 1, max(300, len(points)))
-    rate = np.exp(np.interp(position, index, np.log(points[:, 0])))
-    return np.column_stack([rate, np.interp(position, index, points[:, 1])])
+def _resampled(curve: Curve) -> NDArray[np.float64]:
+    """At least 300 points (rate, quality) along the segments of a curve, which are straight on a logarithmic axis."""
+    index = np.arange(len(curve))
+    position = np.linspace(0, len(curve) - 1, max(300, len(curve)))
+    rate = np.exp(np.interp(position, index, np.log(curve.rate_bpp)))
+    return np.column_stack([rate, np.interp(position, index, curve.quality)])

@@ -8,7 +8,7 @@ import pytest
 from bench.analysis.axis import PSNR
 from bench.analysis.bd import Curve
 from bench.analysis.rd_curve import RdCurve
-from bench.report.rd_plot import AROUND, window
+from bench.report.rd_plot import ROOM_AROUND_MAIN, window
 
 
 def rd_curve(name: str, rates: list[float], *, learned: bool = False, published: bool = False) -> RdCurve:
@@ -24,7 +24,7 @@ def test_the_window_is_around_the_learned_curves_and_holds_what_others_reach_the
         rd_curve("tfc/x", [0.01, 99], published=True),
     ]
     (low, high), (worst, best) = window(PSNR, curves)
-    assert (low, high) == pytest.approx((0.5 / AROUND, AROUND))
+    assert (low, high) == pytest.approx((0.5 / ROOM_AROUND_MAIN, ROOM_AROUND_MAIN))
     # jpeg has no point inside, but its line runs through from end to end.
     spread = 6 * np.log2(high / low)
     assert best - worst == pytest.approx(spread * 1.08, rel=0.02)
