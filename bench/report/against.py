@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analysis.costs import MEASURED
 from bench.report.canvas import slug
-from bench.report.cost_plot import cost_figures, front_line, log_limits
+from bench.report.cost_plot import cost_figures, front_line, log_limits, rate_scale
 from bench.report.figure import Curves, Figure, Scale, Series, segments
 from bench.report.style import MEAN
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bench.report.style import Look
 
 STAGES = ("encode", "decode")
+
+FRONT_HEIGHT_INCHES = 4.6
 
 ROOM = (0.08, 0.28)
 """Margins of the time axis for names, before the fastest and after the slowest codec, relative to its length."""
@@ -56,7 +58,7 @@ class Against:
             Scale(f"at equal {axis.label}", descending=not axis.higher_is_better),
             Scale(f"Rate relative to {self.titles[anchor]}", percent=True, zero=True),
             tuple(series),
-            3.6,
+            3.4,
         )
 
     def per_image(self, axis: Axis, anchor: str, names: Collection[str]) -> Figure | None:
@@ -129,7 +131,8 @@ def _front_figure(rows: pd.DataFrame, axis: Axis, curves: Curves) -> Figure:
         f"front_{slug(axis.name)}_{stage}_{group}",
         f"Time to {stage} a picture, and BD-rate over {axis.title} against {anchor}.",
         Scale(f"milliseconds to {stage} a picture", log=True, limits=log_limits(rows["ms"], ROOM)),
-        Scale(f"BD-rate against {anchor}", percent=True),
+        rate_scale(rows["bd_rate_percent"], anchor),
         (front_line(rows, "ms"), *points),
+        FRONT_HEIGHT_INCHES,
         names_at_points=True,
     )

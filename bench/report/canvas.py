@@ -161,7 +161,8 @@ class _Drawing:
             self._draw_series(series)
         self._scale("x", x)
         self._scale("y", y)
-        self.axes.set_xlabel(x.label)
+        # Below names of rows the axis is short: its label extends to the left.
+        self.axes.set_xlabel(x.label, loc="right" if y.ticks else "center")
         # Above the axis: a label beside it would have to be read sideways.
         self.axes.set_title(y.label, pad=self.size.font_points * (2.2 if self.figure.headings else 0.8))
         if self.figure.names_at_points:

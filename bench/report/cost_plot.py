@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from bench.report.figure import Curves
 
 ROOM = (0.2, 0.25)
-"""Margins of an axis for names, before its lowest and after its highest point, relative to its length."""
+RATE_ROOM = (0.25, 0.06)
+"""Margins for names on the axes of costs and BD-rates, before the lowest and after the highest point, relative to
+their length."""
 
-HEIGHT_INCHES = 7.6
 WIDTH_INCHES = 4.9
+HIGHEST_INCHES = 7.6
 """Narrow and tall, so that the names of many codecs are legible on a phone."""
 
 KINDS = {
@@ -64,14 +66,9 @@ def _figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figur
         f"BD-rate over {axis.title} against {anchor}, by {cost.title}."
         + (" Hollow markers are published points and costs." if others else " Measured here only."),
         Scale(f"{cost.title}, log scale", log=True, limits=log_limits(rows["value"], ROOM)),
-        # Most codecs have low rates: their names need room below.
-        Scale(
-            f"BD-rate against {anchor}",
-            percent=True,
-            limits=_limits(rows["bd_rate_percent"].to_numpy(float), (ROOM[1], 0.06)),
-        ),
+        rate_scale(rows["bd_rate_percent"], anchor),
         (front_line(rows, "value"), *points),
-        height_inches=HEIGHT_INCHES,
+        height_inches=min(3.2 + 0.25 * len(rows), HIGHEST_INCHES),
         width_inches=WIDTH_INCHES,
         names_at_points=True,
         key=tuple(
@@ -91,6 +88,11 @@ def log_limits(values: pd.Series, room: tuple[float, float]) -> tuple[float, flo
     """Limits of a logarithmic axis with margins for names, relative to its length."""
     low, high = _limits(np.log(values.to_numpy(float)), room)
     return float(np.exp(low)), float(np.exp(high))
+
+
+def rate_scale(rates: pd.Series, anchor: str) -> Scale:
+    """Axis of BD-rates with a margin for names; most of it is below, because most codecs have low rates."""
+    return Scale(f"BD-rate against {anchor}", percent=True, limits=_limits(rates.to_numpy(float), RATE_ROOM))
 
 
 def _limits(values: NDArray[np.float64], room: tuple[float, float]) -> tuple[float, float]:

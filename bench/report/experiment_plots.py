@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-HEIGHT_INCHES = 3.6
+HEIGHT_INCHES = 3.4
 
 
 def line_figure(

@@ -18,7 +18,7 @@ from bench.analysis.rd_curve import published_curve
 from bench.learned.families import FAMILIES
 from bench.report.canvas import drawing, inline_svg
 from bench.report.cost_plot import cost_figures
-from bench.report.figure import Curves
+from bench.report.figure import WIDTH_INCHES, Curves
 from bench.results import published
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def test_a_static_figure_is_saved_as_png(page: Page) -> None:
         page.locator("#difference_psnr_db .formats button").click()
     with Image.open(download.value.path()) as picture:
         assert picture.format == "PNG"
-        assert picture.width == 4 * 432
+        assert picture.width == 4 * round(72 * WIDTH_INCHES)
         assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 3
     assert download.value.suggested_filename == "difference_psnr_db.png"
 
