@@ -1,4 +1,4 @@
-"""Figures drawn with matplotlib, with reproducible bytes: inline SVG in the colours of the page's theme, and files."""
+"""Drawing of figures with matplotlib, with reproducible bytes: inline SVG in the theme of the page, and files."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 FONT_POINTS = 11.5
 NAME_POINTS = 10
-"""Font size of rows, names and legends in a figure with `FONT_POINTS`."""
+"""Font sizes: of axes, and of rows, names and legends."""
 
 CHARACTER = 0.6
-"""Approximate width of a letter relative to the font size."""
+"""Approximate width of a character relative to the font size."""
 
 PNG_DPI = 600
 """Resolution that journals require for line art."""
 
 FADED = 0.3
-"""Opacity of unreliable data."""
+"""Opacity of unreliable curves and points."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Size of a figure without its legend in inches, and its font size in points; lines and markers scale with it."""
+    """Size of a figure without its legend, and its font size, by which lines and markers are scaled."""
 
     width_inches: float = WIDTH_INCHES
     height_inches: float = HEIGHT_INCHES
@@ -47,23 +47,23 @@ class Size:
 
     @classmethod
     def of(cls, figure: Figure) -> Size:
-        """Size of a figure in the page."""
+        """Size of a figure on a page."""
         return cls(figure.width_inches, figure.height_inches)
 
     @property
     def scale(self) -> float:
-        """Scale of lines, markers and names relative to the page."""
+        """Scale of lines, markers and names relative to those on a page."""
         return self.font_points / FONT_POINTS
 
 
 def slug(name: str) -> str:
-    """Convert a name for file names and ids (letters, digits, hyphens); different names give different results."""
+    """Convert a name to letters, digits, underscores and hyphens, for files and ids; the results are distinct."""
     safe = re.sub(r"[^A-Za-z0-9_]", "-", name)
     return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def drawing(figure: Figure) -> str:
-    """Draw a figure as SVG with placeholder colours, the source of `inline_svg` and `svg_file`."""
+    """Draw a figure as SVG with placeholder colours, which `inline_svg` and `svg_file` replace."""
     svg = _saved(figure, "svg", themed_colours(), {"svg.fonttype": "none"}, Size.of(figure))
     text = re.sub(r"<metadata>.*?</metadata>", "", svg.decode(), flags=re.DOTALL)
     return re.sub(r"\n\s*", "\n", text[text.index("<svg") :]).strip()
@@ -71,18 +71,18 @@ def drawing(figure: Figure) -> str:
 
 def inline_svg(name: str, svg: str) -> str:
     """Convert a drawing to an SVG element for an HTML page, with CSS variables as colours."""
-    # Several figures share a page, so their ids must differ.
+    # Ids must be unique on the page.
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     for role, colour in themed_colours().items():
         svg = svg.replace(colour, f"var(--{role})")
-    # The page sets size and font; screen readers read the caption.
+    # The page sets size and font. Screen readers read the caption.
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', svg, count=1)
     svg = re.sub(r"font(?:-size)?: ([\d.]+)px[^;\"]*", r"font-size: \1px", svg)
     return re.sub(r" font-family: [^;\"]*;", "", svg)
 
 
 def svg_file(svg: str) -> bytes:
-    """Convert a drawing to an SVG file in colours for white paper; text stays text."""
+    """Convert a drawing to an SVG file in colours for white paper; text is kept as text."""
     light = css_variables(dark=False)
     for role, colour in themed_colours().items():
         svg = svg.replace(colour, light[role])
@@ -92,17 +92,17 @@ def svg_file(svg: str) -> bytes:
 def file_bytes(figure: Figure, form: str, size: Size | None = None) -> bytes:
     """Draw a figure for a paper, in colours for white paper.
 
-    `form` is "svg" with text as paths, "pdf" with embedded fonts, or "png". The default `size` is that of a report.
+    `form` is "svg" (text as paths), "pdf" (embedded fonts) or "png". The default `size` is that on a page.
     """
     options = {"svg.fonttype": "path", "pdf.fonttype": 42}
     return _saved(figure, form, css_variables(dark=False), options, size or Size.of(figure))
 
 
 def _saved(figure: Figure, form: str, colours: Mapping[str, str], options: dict[str, Any], size: Size) -> bytes:
-    import matplotlib as mpl  # noqa: PLC0415  # 0.5 s that only a report needs to pay
+    import matplotlib as mpl  # noqa: PLC0415  # slow: half a second
     from matplotlib.figure import Figure as Canvas  # noqa: PLC0415
 
-    # Without dates, versions and random ids, equal reports have equal bytes.
+    # No dates, versions and random ids: equal reports have equal bytes.
     metadata = {
         "svg": {"Date": None, "Creator": None},
         "pdf": dict.fromkeys(("CreationDate", "Creator", "Producer")),
@@ -121,7 +121,7 @@ def _saved(figure: Figure, form: str, colours: Mapping[str, str], options: dict[
 
 
 class _Layout:
-    """Layout of axes and legend in points, computed from the texts so that nothing is drawn twice."""
+    """Layout of axes and legend in points, estimated from the lengths of the texts to avoid a second drawing."""
 
     def __init__(self, figure: Figure, size: Size) -> None:
         letter = CHARACTER * NAME_POINTS * size.scale
@@ -135,7 +135,7 @@ class _Layout:
         self.columns = max(1, min(len(entries), int((self.width - 8) // longest))) if entries else 1
         self.legend = 1.45 * NAME_POINTS * size.scale * math.ceil(len(entries) / self.columns) + 4 * bool(entries)
         self.height = 72 * size.height_inches + self.legend
-        # The last number of an axis is centred below its end.
+        # The last tick label is centred below the end of the axis.
         right = 10 + 1.2 * size.font_points * (figure.x.percent or figure.names_at_points)
         self.inner = np.array([self.width - left - right, self.height - self.above - below - self.legend])
         bottom = (below + self.legend) / self.height
@@ -163,7 +163,7 @@ class _Drawing:
         self._scale("y", y)
         # Below names of rows the axis is short: its label extends to the left.
         self.axes.set_xlabel(x.label, loc="right" if y.ticks else "center")
-        # Above the axis: a label beside it would have to be read sideways.
+        # Above the axis, where the label is horizontal.
         self.axes.set_title(y.label, pad=self.size.font_points * (2.2 if self.figure.headings else 0.8))
         if self.figure.names_at_points:
             self._name_points()
@@ -208,7 +208,7 @@ class _Drawing:
             axis.set_major_locator(ticker.FixedLocator(log_ticks(*axis.get_view_interval())))
             axis.set_minor_locator(ticker.NullLocator())
         else:
-            # A number below the axis is as wide as five letters and a space.
+            # A tick label takes the width of five letters and a space.
             most = self.layout.inner[0] / (5.5 * self.size.font_points) if which == "x" else 6
             axis.set_major_locator(
                 ticker.MaxNLocator(min(6, max(2, int(most))), steps=[1, 2, 5, 10], integer=scale.whole)
@@ -219,7 +219,7 @@ class _Drawing:
             axis.set_inverted(True)
 
     def _name_points(self) -> None:
-        """Write the title of each series near its point without overlaps; see `bench.report.labels.places`."""
+        """Write the title of each series near its point (`bench.report.labels.places`)."""
         to_points = (self.axes.transScale + self.axes.transLimits).transform
         named = [series for series in self.figure.series if series.title]
         spots = np.array([(series.x[0], series.y[0]) for series in named])
@@ -273,11 +273,11 @@ class _Drawing:
 
 
 _STEPS = {1.0: (1, 2, 3, 5, 7), 2.2: (1, 2, 5), 3.5: (1, 3)}
-"""Ticks per decade, by the maximum width of a logarithmic axis in decades."""
+"""Ticks in each decade, by the maximum length of a logarithmic axis in decades."""
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Ticks of a logarithmic axis; wider axes have fewer ticks per decade."""
+    """Positions of ticks on a logarithmic axis; longer axes have fewer ticks per decade."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     width = math.log10(high / low)
     steps = next((steps for widest, steps in _STEPS.items() if width <= widest), (1,))
@@ -288,7 +288,7 @@ def _settings(colours: Mapping[str, str], size: Size) -> dict[str, Any]:
     factor = size.scale
     return {
         "font.family": "DejaVu Sans",
-        "text.parse_math": False,  # a codec's title may contain a dollar sign
+        "text.parse_math": False,  # titles of codecs may contain dollar signs
         "font.size": size.font_points,
         "axes.titlesize": size.font_points,
         "axes.titlelocation": "left",

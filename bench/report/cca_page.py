@@ -1,4 +1,4 @@
-"""Page on cross-component attention (Duan et al. 2023): results on YUV 4:2:0 planes, and fixed point."""
+"""Page on cross-component attention (Duan et al. 2023): YUV 4:2:0 planes, ablation, fixed point, portability."""
 
 from __future__ import annotations
 
@@ -25,21 +25,18 @@ if TYPE_CHECKING:
 
 
 def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files: Mapping[str, str]) -> Page | None:
-    """Page with all results on cca and fixed point in an export; None without any.
-
-    `files` maps image sets to their pages.
-    """
+    """Page with the results on cca and fixed point; None without any. `files` maps image sets to their pages."""
     all_results = [content.results for content in contents]
-    observed, tried = extras.experiment("cca_ablation"), extras.experiment("portability")
-    parts, portability = cca_ablation.table(observed), cca.portability(tried)
+    ablation, decoded = extras.experiment("cca_ablation"), extras.experiment("portability")
+    parts, portability = cca_ablation.table(ablation), cca.portability(decoded)
     fixed_point, times = cca.fixed_point_rates(all_results), cca.fixed_point_times(all_results, export)
     tables = {
-        "cca_ablation": observed,
+        "cca_ablation": ablation,
         "cca_ablation_table": parts,
         "fixed_point_bd_rates": fixed_point,
         "fixed_point_times": times,
         "portability": portability,
-        "portability_by_quality": tried,
+        "portability_by_quality": decoded,
     }
     part_plots = _part_plots(parts)
     planes = cca.planar_study(all_results)
@@ -65,7 +62,7 @@ def cca_page(contents: Sequence[Content], export: Export, extras: Extras, files:
 def _of_planes(
     content: Content | None, files: Mapping[str, str], tables: dict[str, pd.DataFrame]
 ) -> tuple[dict[str, Any], list[Figure]]:
-    """Template variables and figures that need cca measured on YUV 4:2:0; adds their tables to `tables`."""
+    """Template variables and figures of cca on YUV 4:2:0; adds their tables to `tables`."""
     if content is None:
         return dict.fromkeys(("dataset_title", "image_set_page", "rates", "ceilings")), []
     results = content.results

@@ -25,12 +25,12 @@ SELF = "bench"
 
 
 def bibliography() -> str:
-    """BibTeX of the papers and codecs."""
+    """BibTeX entries of bench, papers, codecs and data sets."""
     return _resource("references.bib").replace("VERSION", __version__)
 
 
 def citations(choice: Choice) -> str:
-    """BibTeX entries for a figure, without duplicates; published curves are cited by their source."""
+    """BibTeX entries of the works that a figure is based on, including the sources of published curves."""
     entries = _entries(bibliography())
     keys = dict.fromkeys([SELF, *_cited("metrics", choice.axis.name), *_cited("datasets", choice.results.dataset)])
     curves = choice.results.curves.set_index("name")
@@ -51,18 +51,18 @@ def _resource(name: str) -> str:
 
 
 def _entries(text: str) -> Mapping[str, str]:
-    """The entries of a BibTeX file by their keys."""
+    """Entries of a BibTeX file by key."""
     return {found[1]: found[0] for found in re.finditer(r"^@\w+\{([^,]+),.*?^\}", text, re.DOTALL | re.MULTILINE)}
 
 
 def _cited(kind: str, name: str) -> Iterable[str]:
-    """The keys of a name in citations.toml."""
+    """Keys of a name in citations.toml."""
     table: Mapping[str, list[str]] = tomllib.loads(_resource("citations.toml"))[kind]
     return [key for pattern, keys in table.items() if fnmatch.fnmatchcase(name, pattern) for key in keys]
 
 
 def _source(points: pd.DataFrame) -> dict[str, str]:
-    """BibTeX entry for the source of published points, which come with bench or were imported, by its key."""
+    """BibTeX entry, by key, for the source of published points, which come with bench or were imported."""
     row = points.iloc[0]
     known = published.sources()
     if (name := str(row["source"])) in known:
@@ -72,7 +72,7 @@ def _source(points: pd.DataFrame) -> dict[str, str]:
         name = f"{name}-{row['method']}"
         key = "points-" + re.sub("[^A-Za-z0-9]+", "-", name).strip("-")
         fields = {"title": f"{row['title']}: RD points", "note": row["note"], "url": row["url"]}
-    # Addresses are not escaped, except for braces, which would end the field.
+    # Addresses are not escaped, but braces would end the field.
     plain = {"url": re.sub(r"[{}\s]", "", str(fields.pop("url")))}
     values = {field: escaped(str(text)) for field, text in fields.items()} | plain
     lines = [f"  {field:<5} = {{{text}}}" for field, text in values.items() if text]

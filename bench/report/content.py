@@ -1,4 +1,4 @@
-"""Content of a page on one image set: data frames for its CSV files, and figures."""
+"""Content of a page on one image set: curves, tables and figures."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 class Content:
     """Results on one image set, prepared for a page.
 
-    `titles` are those of the curves, and `tables` the data frames of the page by the name of their CSV file. `subject`
-    is the main curve of the page, `chosen` are the few curves that its figure shows initially.
+    `titles` and `looks` belong to curves by name, `tables` to CSV files by name, and `plots` are by kind: "rd",
+    "difference", "per_image", "costs" and "front". `subject` is the name of the main curve, and `chosen` are the names
+    of the few curves that the first figure shows.
     """
 
     export: Export
@@ -53,9 +54,7 @@ class Content:
     titles: Mapping[str, str]
     tables: Mapping[str, pd.DataFrame]
     looks: Mapping[str, Look] = field(default_factory=dict)
-    plots: Mapping[str, Sequence[Figure]] = field(
-        default_factory=dict
-    )  # by kind: rd, difference, per_image, costs, front
+    plots: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -67,7 +66,7 @@ class Content:
     ) -> Self:
         """Compute the content of a page on an image set, without figures; see `drawn`.
 
-        Costs need `extras`.
+        Without `extras`, it has no costs.
 
         Raises:
             UsageError: an anchor is not a measured curve.
@@ -93,7 +92,7 @@ class Content:
         return cls(export, results, rd_curves, anchors, subject, chosen, titles, tables)
 
     def drawn(self, colours: Colours) -> Self:
-        """Copy with figures, in the colours of the families."""
+        """Copy with looks and figures, in the given colours of families."""
         results, first, axes = self.results, self.chosen, self.results.axes
         references = [rd_curve.name for rd_curve in self.rd_curves if not rd_curve.images]
         how = looks(results.families, references, colours, first)
@@ -112,12 +111,12 @@ class Content:
 
     @property
     def anchor(self) -> RdCurve | None:
-        """Anchor of the static figures; None without anchors."""
+        """Main anchor, that of the static figures; None without anchors."""
         return self.anchors[0] if self.anchors else None
 
     @property
     def against(self) -> Against:
-        """The figures that compare curves with an anchor."""
+        """Figures that compare curves with an anchor."""
         return Against(self.tables, self.titles, self.looks)
 
     @property
@@ -140,13 +139,12 @@ def main_results(export: Export, dataset: str | None, images: Sequence[str]) -> 
 
 
 def first_of(found: Iterable[DatasetResults]) -> DatasetResults:
-    """Main image set of a report: the RGB set with the most complete points, if there is one."""
-    # YUV sets have separate pages if there is an RGB set.
+    """Main image set of a report: the RGB set with the most complete points, or the YUV set without any RGB set."""
     return max(found, key=lambda results: (PSNR in results.axes, len(results.points), len(results.images)))
 
 
 def short_titles(results: DatasetResults) -> dict[str, str]:
-    """Titles of the measured curves, without the weights if they are the package's and those of most learned curves."""
+    """Titles of the measured curves; weights of the package are omitted if most learned curves use them."""
     curves = results.curves
     uses = Counter(weights for weights in curves["weights"] if weights).most_common(2)
     usual = uses[0][0] if uses and uses[0][1] > sum(count for _, count in uses[1:]) else ""
@@ -163,7 +161,7 @@ def _titled(rd_curve: RdCurve, titles: Mapping[str, str]) -> RdCurve:
 def _headline(
     results: DatasetResults, rd_curves: Sequence[RdCurve], anchors: Sequence[RdCurve], rates: pd.DataFrame
 ) -> tuple[str | None, list[str]]:
-    """Main curve of a page, and the curves that its figure shows initially, including the best one."""
+    """Names of the main curve of a page, and of the curves that its first figure shows, including the best one."""
     if not anchors or not results.axes:
         return None, [rd_curve.name for rd_curve in rd_curves][: headline.MOST]
     ranked, names = headline.ranking(rates, results.axes[0].name, anchors[0].name), [one.name for one in anchors]
@@ -175,7 +173,7 @@ def _headline(
 def _compared(
     anchors: Sequence[RdCurve], rd_curves: Sequence[RdCurve], results: DatasetResults
 ) -> dict[str, pd.DataFrame]:
-    """Compare all curves with all anchors; only measured curves have values per image."""
+    """Tables that compare all curves with all anchors; only measured curves have values per image."""
     found: dict[str, list[pd.DataFrame]] = {"bd_rates": [], "rate_differences": [], "per_image_bd_rates": []}
     for anchor in anchors:
         tests = [rd_curve for rd_curve in rd_curves if rd_curve.name != anchor.name]
@@ -190,7 +188,7 @@ def _compared(
 def _of_stated(
     export: Export, results: DatasetResults, anchors: Sequence[RdCurve]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Published curves with stated costs on these pictures, and their BD-rates with marks for unreliable ones."""
+    """Stated costs of published curves on these pictures, and their BD-rates with the reasons for doubt."""
     points, stated = published_of(results, export), stated_costs()
     stated = stated[stated["curve"].isin(published_names(points))]
     curves = [published_curve(points, name) for name in stated["curve"]]
@@ -206,7 +204,7 @@ def _stacked(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.DataFrame]:
-    """Tables that need no comparison of curves."""
+    """Tables without comparisons of curves."""
     times = task_times(results, export)
     used = {
         *results.measurements["run_id"],
@@ -233,7 +231,7 @@ def _stored_tables(export: Export, results: DatasetResults) -> dict[str, pd.Data
 
 
 def _marked(rows: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
-    """Points or measurements with "nan" where a metric is not defined, as in exports."""
+    """Points or measurements with the text "nan" where a metric is not defined, as in exports."""
     marked = rows.astype(object)
     for axis in results.axes:
         if "key" in rows:
@@ -249,7 +247,7 @@ def _marked(rows: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
 
 
 def _in_order(times: pd.DataFrame, results: DatasetResults) -> pd.DataFrame:
-    """Sort times in the common order of codecs; the order of stages is kept."""
+    """Sort times in the order of the codecs; the order of stages is kept."""
     order = {name: position for position, name in enumerate(results.curves["name"])}
     ranked = times.assign(rank=times["name"].map(order)).sort_values(["group", "rank"], kind="stable")
     return ranked.drop(columns="rank").reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Figures of experiments: gains by model and quality, values over alpha or epochs, and differences with intervals."""
+"""Figures of experiments: values over alpha or epochs, gains by model and quality, and differences with intervals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HEIGHT_INCHES = 3.4
 def line_figure(
     name: str, caption: str, rows: pd.DataFrame, x: Scale, y: Scale, *, columns: tuple[str, str, str]
 ) -> Figure | None:
-    """Line plot with one line per value of the third of `columns` (x, y, lines); None without points."""
+    """Plot y over x with one line per value of a column; None without points. `columns` are x, y and that column."""
     of_x, of_y, of_line = columns
     rows = rows[rows[of_x].notna() & rows[of_y].notna()]
     if rows.empty:
@@ -36,13 +36,13 @@ def line_figure(
 
 
 GAIN_LOOKS = {"+qr": Look("muted", "o", (), 1.8), "+ft": Look("muted", "s", (2.4, 1.6), 1.8)}
-"""Markers of the modifiers; colours belong to the models."""
+"""Looks of the modifiers; the colours of their curves are those of the models."""
 
 MODIFIERS = {"+qr": "+qr (rectifier)", "+ft": "+ft (control)"}
 """Legend of the figures of gains."""
 
 LABELLED = 3
-"""With more qualities, only the first and the last are labelled."""
+"""Largest number of qualities that are all labelled; of more, only the first and the last are labelled."""
 
 
 def gain_figure(
@@ -58,7 +58,7 @@ def gain_figure(
         return None
     qualities = sorted(set(rows["quality"]))
     panels = list(dict.fromkeys(rows["panel"]))
-    width = len(qualities) + 0.6  # of a panel, the space to the next one included
+    width = len(qualities) + 0.6  # of a panel, including the space after it
     places = {
         (panel, quality): number * width + place
         for number, panel in enumerate(panels)
@@ -82,7 +82,7 @@ def gain_figure(
         caption,
         Scale("quality", limits=(-0.8, len(panels) * width - 0.8), ticks=ticks),
         Scale(title, zero=True),
-        # The legend is neutral: colours belong to models.
+        # The legend is grey, because colours show models.
         (*series, *(Series.of("", MODIFIERS[modifier], GAIN_LOOKS[modifier], ([], [])) for modifier in drawn)),
         HEIGHT_INCHES,
         headings=[

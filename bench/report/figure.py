@@ -1,8 +1,8 @@
-"""Description of a figure: axes and series, the source for matplotlib, plotly, pgfplots and CSV files."""
+"""Description of a figure as axes and series, from which matplotlib, plotly, pgfplots and CSV files are made."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bench.report.style import Look
 
-WIDTH_INCHES = 5.2
+WIDTH_INCHES = 5.25
 HEIGHT_INCHES = 3.8
 """Size of a figure in the page, in a font of 11.5 points: narrow, so that its text is legible on a phone."""
 
@@ -31,10 +31,10 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """One axis of a figure. Without `limits` it covers all series; `ticks` are positions, optionally with labels.
+    """One axis of a figure. Without `limits` it covers all series; `ticks` maps positions to labels.
 
-    `descending`: lower is better, and the axis runs from high to low. `percent`: numbers have a sign and a unit.
-    `zero`: draw a line at zero. `whole`: only integers have ticks.
+    `descending`: lower is better, and the axis runs from high to low. `percent`: tick labels have a sign and a unit.
+    `zero`: draw a line at zero. `whole`: ticks only at integers.
     """
 
     label: str
@@ -54,10 +54,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One curve of a figure: points `x`, `y`, drawn as a line, as markers, or both. NaN interrupts a line.
+    """Points `x`, `y` drawn as a line, as markers, or both; NaN interrupts a line.
 
-    `name` is that of its RD curve, or empty; `title` is the text in the legend or beside the point, or empty. `every`
-    is the number of points per marker. `notes` are shown when the user hovers over a point. `faded`: the data are
+    `name` is the name of the RD curve, or empty; `title` is the text in the legend or beside the point, or empty.
+    Every `every`-th point has a marker. `notes` are shown when the pointer is over a point. `faded`: the data are
     unreliable.
     """
 
@@ -74,18 +74,18 @@ class Series:
 
     @classmethod
     def of(cls, name: str, title: str, look: Look, points: tuple[ArrayLike, ArrayLike], **options: object) -> Series:
-        """Series of arbitrary numbers."""
+        """Create a series from arrays or lists of numbers."""
         x, y = (np.asarray(values, dtype=np.float64) for values in points)
         return cls(name, title, look, x, y, **options)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure. `names_at_points`: the title of a series is beside its point, and the legend shows the `key`.
+    """One figure: two axes and the series on them.
 
-    `key` are series without points that explain the markers of the others.
-
-    `headings` are texts above positions of the horizontal axis, with the role of their colour.
+    `names_at_points` puts the title of each series beside its point; the legend then shows the `key`, series without
+    points that explain the markers. `headings` are texts above positions of the horizontal axis: position, text and
+    role of the colour.
     """
 
     name: str  # of its files; unique within a page
@@ -97,7 +97,7 @@ class Figure:
     width_inches: float = WIDTH_INCHES
     names_at_points: bool = False
     key: tuple[Series, ...] = ()
-    headings: Sequence[tuple[float, str, str]] = field(default=())
+    headings: Sequence[tuple[float, str, str]] = ()
 
     @property
     def legend(self) -> list[Series]:

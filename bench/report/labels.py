@@ -1,4 +1,4 @@
-"""Placement of labels in a scatter plot: near their marker, without overlaps."""
+"""Placement of names in a scatter plot, near their markers and without overlaps."""
 
 from __future__ import annotations
 
@@ -19,27 +19,29 @@ HEIGHT_POINTS = 12
 """Height of a name."""
 
 NEAR_POINTS = 14
-"""A name at a greater distance from its marker has a leader line."""
+"""Distance from its marker above which a name has a leader line."""
 
 LINE_POINTS = 3
-"""Width around lines that is kept free of names."""
+"""Width of lines as obstacles for names."""
 
 STEPS = 12
+"""Number of parts of a leader line."""
+
 CROSSING = 120
-"""Cost of a twelfth of a leader line that crosses something, in square points of overlap."""
+"""Cost of each part of a leader line that crosses something, in square points of overlap."""
 
 UNREADABLE = 5
-"""Cost of covering a name, relative to a marker or a line."""
+"""Cost of covering a name relative to that of covering a marker or a line."""
 
 MISTAKEN = 400
-"""Cost of a name that could be read as belonging to another marker."""
+"""Cost of a name that seems to belong to another marker, in square points of overlap."""
 
 _SIDES: Mapping[int, Literal["left", "center", "right"]] = {1: "left", 0: "center", -1: "right"}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Position of a name: the offset in points from its marker to its middle or nearer end (`side`)."""
+    """Position of a name: the offset in points from its marker to its middle or to its nearer end (`side`)."""
 
     offset: tuple[float, float]
     side: Literal["left", "center", "right"]
@@ -51,11 +53,11 @@ class Place:
 
     @property
     def has_leader(self) -> bool:
-        """Whether a line leads from the marker to the name."""
+        """Whether a line connects the marker and the name."""
         return self.distance > NEAR_POINTS
 
     def box(self, point: Array, width: float) -> Array:
-        """Left, bottom, right and top of a name of some width at a point."""
+        """Left, bottom, right and top of a name of the given width at a point."""
         left = point[0] + self.offset[0] - {"left": 0, "center": width / 2, "right": width}[self.side]
         middle = point[1] + self.offset[1]
         return np.array([left, middle - HEIGHT_POINTS / 2, left + width, middle + HEIGHT_POINTS / 2])
@@ -71,10 +73,17 @@ PLACES = tuple(
 
 
 def places(points: Array, names: Sequence[str], lines: Sequence[Array], area: Array, letter: float) -> list[Place]:
-    """Choose the position of each name near its point (x, y in points) with the least overlap.
+    """Choose the position of each name near its point with the least overlap.
 
-    Overlaps with markers, `lines` (given by their corners), the edge of the `area` (width, height) and other names are
-    counted. Names are placed in several passes, so that early ones avoid later ones. `letter` is the width of a letter.
+    Names must not overlap with markers, `lines`, the edge of the `area` and other names. Several passes let early names
+    avoid later ones. All lengths are in points.
+
+    Args:
+        points: Markers, of shape (names, 2).
+        names: Texts, one per marker.
+        lines: Corners of lines with horizontal and vertical segments, each of shape (corners, 2).
+        area: Width and height of the axes.
+        letter: Width of a letter.
     """
     markers = np.concatenate([points - MARKER_POINTS / 2, points + MARKER_POINTS / 2], axis=1)
     pieces = np.concatenate([np.empty((0, 4)), *(_boxes(line) for line in lines)])
@@ -102,7 +111,7 @@ def _leader_cost(place: Place, point: Array, taken: Array) -> float:
 
 
 def _leader_steps(place: Place, point: Array) -> Array:
-    """Points along the leader line of a name, if there is one."""
+    """Points along the leader line of a name; empty without one."""
     return np.asarray(point + np.linspace(0.2, 0.9, STEPS * place.has_leader)[:, None] * place.offset)
 
 
@@ -112,7 +121,7 @@ def _leader_boxes(place: Place, point: Array) -> Array:
 
 
 def _is_mistaken(boxes: Array, points: Array, own: int) -> NDArray[np.bool_]:
-    """Whether each box is so near to another marker that it could be read as its name."""
+    """Whether each box is so near to another marker that it seems to be the name of that marker."""
     apart = np.maximum(np.maximum(boxes[:, None, :2] - points, points - boxes[:, None, 2:]), 0)
     distances = np.linalg.norm(apart, axis=2)
     led = np.array([place.has_leader for place in PLACES])
@@ -129,7 +138,7 @@ def _boxes(corners: Array) -> Array:
 
 
 def _overlaps(boxes: Array, others: Array) -> Array:
-    """Overlap area of each box with each of the others."""
+    """Area of the overlap of each box with each of the others, of shape (boxes, others)."""
     sides = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
     return np.asarray(np.prod(np.maximum(sides, 0), axis=2))
 

@@ -8,7 +8,7 @@ NOTHING = "\N{EN DASH}"
 """Text for a missing number."""
 
 UNDEFINED = "n/a"
-"""Text for a metric that is not defined for one of the pictures."""
+"""Text for a metric that is not defined for at least one picture."""
 
 
 def signed(value: float | None, digits: int) -> str:
@@ -22,19 +22,19 @@ def signed(value: float | None, digits: int) -> str:
 
 
 def plain(value: float | None, digits: int) -> str:
-    """Format a number with a fixed number of decimals, or as ∞."""
+    """Format a number with a fixed number of decimals; infinity is ∞."""
     if value is None or math.isnan(value):
         return NOTHING
     return "∞" if math.isinf(value) else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def tick(value: float, _position: float | None = None) -> str:
-    """Tick formatter for matplotlib: as many digits as needed, and a true minus."""
+    """Format a tick label with as many digits as needed and a true minus; a formatter for matplotlib."""
     return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent_tick(value: float, position: float | None = None) -> str:
-    """Tick formatter for differences in percent, with their sign."""
+    """Format a tick label for a difference in percent, with its sign; a formatter for matplotlib."""
     return f"{'+' if value > 0 else ''}{tick(value, position)} %"
 
 
@@ -47,7 +47,7 @@ def milliseconds(seconds: float | None) -> str:
 
 
 def span(low: float | None, high: float | None, digits: int) -> str:
-    """Format two signed numbers as "a to b"; empty without numbers."""
+    """Format two signed numbers as "a to b"; empty if both are missing."""
     first, second = signed(low, digits), signed(high, digits)
     return "" if first == second == NOTHING else f"{first} to {second}"
 

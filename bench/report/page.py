@@ -1,4 +1,4 @@
-"""Writing of a report: pages from templates, tables, figures and scripts."""
+"""Writing of the files of a report: pages from templates, tables, figures and scripts."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from bench.report.pages import Page
 
 FIGURE_FORMS = ("svg", "pdf")
-"""Formats of figures for a paper. The report itself has only SVG files; PDFs would double the time."""
+"""Formats of figures for papers. The report itself has no PDF files, which would double the time."""
 
 DIGITS = 9
-"""Significant digits in tables and figures. The measurements themselves are exact."""
+"""Significant digits in the CSV files of tables and figures; the exported measurements are exact."""
 
 ASSETS = "assets"
 
@@ -46,11 +46,19 @@ def write_report(
 ) -> Path:
     """Write a report from an export directory: index.html, further pages, tables, figures and scripts.
 
-    Returns the path of index.html. The same export gives the same bytes. Files of an earlier report in the folder are
-    removed. The first of `datasets` is reported on the first page, the others on separate pages; the default is all
-    measured ones, beginning with the one with the most points. `anchors` are the anchors of BD-rates, the main one
-    first, and `images` globs that select a subset of the pictures. Figures for papers are written to `figures_dir`, as
-    SVG and as PDF with embedded fonts.
+    The same export gives the same bytes. Files of an earlier report in the folder are removed.
+
+    Args:
+        export_dir: Export directory, as written by `bench export`.
+        out_dir: Folder of the report.
+        datasets: Image sets; the first has the first page, the others have separate pages. The default is all measured
+            ones, beginning with the one with the most points.
+        anchors: Anchors of BD-rates, the main one first.
+        images: Names or globs that select a subset of the pictures.
+        figures_dir: Folder for the figures as SVG and as PDF with embedded fonts, for papers.
+
+    Returns:
+        The path of index.html.
 
     Raises:
         UsageError: the folder is not an export, nothing is measured, or a name is unknown.
@@ -82,7 +90,7 @@ def write_report(
 
 
 def _page_files(page: Page, render: Callable[[Mapping[str, str]], str]) -> dict[str, Callable[[], bytes]]:
-    """Generate the files of a page one by one; each figure is drawn once, for the page and its own file."""
+    """Functions that make the files of a page, by path; each figure is drawn once, for the page and its own file."""
     figures = {figure.name: figure for figure in page.plots}
     drawn = functools.cache(lambda name: drawing(figures[name]))
     files: dict[str, Callable[[], bytes]] = {
@@ -107,7 +115,7 @@ def _place(*parts: str) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file of the export unless it exists: its name is the hash of its content."""
+    """Copy a picture unless it exists; its name is the hash of its content."""
     if not target.is_file():
         try:
             write_bytes(target, source.read_bytes())
@@ -121,7 +129,7 @@ def _resource(package: str, *parts: str) -> bytes:
     return importlib.resources.files(package).joinpath(*parts).read_bytes()
 
 
-def _renderer() -> Any:  # noqa: ANN401 - a function of a page and variables that all pages share to text
+def _renderer() -> Any:  # noqa: ANN401  # a function that renders a page
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
 

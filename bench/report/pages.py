@@ -12,7 +12,7 @@ from bench.report.assets.pictures import FARTHEST
 from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
 from bench.report.figure import Scale, drawable
 from bench.report.views import experiments, section_summaries
-from bench.report.views.pictures import picture_sets, pictures_json, shown_pictures
+from bench.report.views.pictures import picture_file, picture_sets, pictures_json, shown_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,23 +29,23 @@ class Page:
     """One HTML file."""
 
     file: str
-    title: str  # in the list of pages
+    title: str  # in the navigation
     template: str
     variables: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
     plots: Sequence[Figure]
-    folder: str = ""  # folder of its tables and figures within those of the report
+    folder: str = ""  # subfolder of its tables and figures
     scripts: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()  # files of the export, copied to the page's folder
+    files: tuple[str, ...] = ()  # files of the export that are copied to the report
     dataset: str = ""  # image set of the page, or empty
 
 
 PAGE_SCRIPTS = ("figures.js", "tables.js")
-"""Scripts of all pages with figures and tables."""
+"""Scripts of pages with figures and tables."""
 
 
 def pictures_page(content: Content, extras: Extras) -> Page | None:
-    """Page with decoded pictures side by side; None if the export has none of the image set."""
+    """Page with decoded pictures side by side; None if the export has no pictures of the image set."""
     shown = shown_pictures(extras.pictures, content)
     sets = picture_sets(shown)
     if not sets:
@@ -59,7 +59,6 @@ def pictures_page(content: Content, extras: Extras) -> Page | None:
         "megabytes": f"{files['num_bytes'].sum() / 1e6:.1f}",
         "farthest": FARTHEST,
     }
-    names = tuple(f"pictures/{digest}.webp" for digest in files["sha256"])
     return Page(
         "pictures.html",
         "Pictures",
@@ -68,20 +67,20 @@ def pictures_page(content: Content, extras: Extras) -> Page | None:
         {"pictures": shown},
         (),
         scripts=("pictures.js", "tables.js"),
-        files=names,
+        files=tuple(map(picture_file, files["sha256"])),
     )
 
 
 TRIALS = {
     "feature_distances": "Distances between features",
-    "stp_end_to_end": "Soft-to-predictive against end-to-end training",
+    "stp_end_to_end": "Soft-to-predictive and end-to-end training",
     "ms_ssim": "Decoders of models trained for MS-SSIM",
 }
-"""Headings of the rectifier experiments that compare trained variants, by name."""
+"""Headings of the rectifier experiments that compare trained variants, by the name of the experiment."""
 
 
 def rectifier_page(content: Content, extras: Extras) -> Page | None:
-    """Page with gains, quantisation errors and experiments of the rectifier; None if the export has none."""
+    """Page with gains, quantisation errors and experiments of the rectifier; None without any of these."""
     paired = rectifier_gain.pairs(content.results)
     gains = rectifier_gain.gains(paired)
     search = extras.experiment("alpha_search")
@@ -131,7 +130,7 @@ GAINS = (
     ("ms_ssim_gain_db", "Gain in MS-SSIM (dB)", None),
     ("error_reduction_percent", "Reduction of the quantisation error (%)", ERROR_REDUCTION[1:]),
 )
-"""Columns of gains, with their titles and the columns of the interval's ends, if drawn."""
+"""Columns of gains: name, title, and the columns of the ends of the interval if it is drawn."""
 
 
 def _gain_plots(gains: pd.DataFrame, content: Content) -> list[Figure]:
@@ -150,9 +149,9 @@ def _gain_plots(gains: pd.DataFrame, content: Content) -> list[Figure]:
 def _alpha_plots(search: pd.DataFrame) -> list[Figure]:
     if search.empty:
         return []
-    told_apart = [name for name in SEARCH if name in search and len(set(search[name])) > 1]
-    names = search[told_apart].astype(str).agg(", ".join, axis=1) if told_apart else search["model"]
-    rows = search.assign(line=names)
+    varied = [name for name in SEARCH if name in search and len(set(search[name])) > 1]
+    lines = search[varied].astype(str).agg(", ".join, axis=1) if varied else search["model"]
+    rows = search.assign(line=lines)
     caption, x = "PSNR over the weight of the feature distance.", Scale("alpha (logarithmic)", log=True)
     columns = ("alpha", "psnr_db", "line")
     return drawable([line_figure("alpha_search", caption, rows, x, Scale("PSNR (dB)"), columns=columns)])
@@ -173,7 +172,7 @@ def epoch_plots(epochs: pd.DataFrame) -> list[Figure]:
 
 
 def ablation_page(extras: Extras) -> Page | None:
-    """Page on entropy models on equal latents; None if the export has no ablation."""
+    """Page on entropy models trained on the same latents; None if the export has no ablation."""
     rates = extras.experiment("ablation")
     if rates.empty:
         return None

@@ -1,4 +1,4 @@
-"""One figure of selected curves in the size of a paper's column or page, with its data and its citations."""
+"""Figure of selected curves in the width of a paper's column or page, with its data and citations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench.report.figure import Figure
 
 FORMS = ("pdf", "svg", "png", "csv", "pgf")
-"""File formats of a figure: csv has its points, pgf is LaTeX for pgfplots."""
+"""File formats of a figure: csv has the points, pgf is LaTeX for pgfplots."""
 
 WIDTHS_MM = {"column": 88.9, "page": 181.9}
 """Widths in two-column papers: 3.5 and 7.16 inches."""
@@ -38,7 +38,7 @@ _HIGHEST_INCHES = 3.6
 
 @dataclass(frozen=True, slots=True)
 class PaperFigure:
-    """Options of `bench plot` besides the curves; `rates` is "LOW:HIGH" in bits per pixel, or "" for automatic."""
+    """Width and range of rates of a figure; `rates` is "LOW:HIGH" in bits per pixel, or "" for automatic limits."""
 
     width: str = "column"
     rates: str = ""
@@ -62,10 +62,10 @@ class PaperFigure:
         return Size(width, min(0.75 * width, _HIGHEST_INCHES), FONT_POINTS)
 
     def figure(self, choice: Choice) -> Figure:
-        """Description of the figure with the given curves, in the requested range of rates.
+        """Description of the figure of the given curves.
 
         Raises:
-            UsageError: the rates are not two, or no curve has points between them.
+            UsageError: the range of rates is invalid, or no curve has points in it.
         """
         own = {rd_curve.name for rd_curve in choice.leading}
         looks = looks_of_few({s.name: not s.images and s.name not in own for s in choice.rd_curves})
@@ -91,7 +91,7 @@ def forms_of(text: str) -> tuple[str, ...]:
     """Parse a list of formats such as "pdf,csv".
 
     Raises:
-        UsageError: one is unknown, or there is none.
+        UsageError: a format is unknown, or the list is empty.
     """
     forms = tuple(dict.fromkeys(form for form in re.split(r"[,\s]+", text.lower()) if form))
     for form in forms:
@@ -103,12 +103,12 @@ def forms_of(text: str) -> tuple[str, ...]:
 
 
 def write_figure(choice: Choice, paper: PaperFigure, out: Path, forms: Sequence[str]) -> list[Path]:
-    """Write a figure in these formats, with a .bib file of the works it is based on; returns the files written.
+    """Write a figure in the given formats, and a .bib file of the works that it is based on.
 
-    `out` is their common path; a suffix that is one of the formats is removed.
+    `out` is the common path of the files; a suffix that is one of the formats is removed. Returns the paths written.
 
     Raises:
-        UsageError: width or rates are not valid, or the folder is a file.
+        UsageError: the width or the range of rates is invalid, or the folder is a file.
         OSError: the folder cannot be written.
     """
     size, figure = paper.size, paper.figure(choice)

@@ -1,4 +1,4 @@
-r"""Figures as LaTeX: a tikzpicture for pgfplots, whose fonts are those of the paper that \input{}s it."""
+r"""Figures as LaTeX: a tikzpicture for pgfplots, for \input in a paper, whose fonts it has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEEDS = r"% Needs \usepackage{pgfplots} and \usetikzlibrary{plotmarks}; use it b
 
 
 def pgf_text(figure: Figure, size: Size | None = None) -> str:
-    """Text of the .pgf file of a figure, by default in the size used on the page."""
+    """Text of the .pgf file of a figure, by default in the size that it has on a page."""
     size = size or Size.of(figure)
     options = [
         f"width={size.width_inches:.3f}in, height={size.height_inches:.3f}in, scale only axis=false",

@@ -1,4 +1,4 @@
-"""Composition of a report: image sets, claims, pages."""
+"""Composition of the pages of a report from image sets, claims and experiments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bench.report.content import Content, first_of, main_results
 from bench.report.pages import PAGE_SCRIPTS, Page, ablation_page, pictures_page, rectifier_page
 from bench.report.style import family_colours
 from bench.report.views.claims import claims, main_claim, tallies
-from bench.report.views.image_set import sections, short_title, study_view
+from bench.report.views.image_set import image_set_view, sections, short_title
 from bench.report.views.rates import anchor_rows, ceilings, component_gains, quantization
 from bench.report.views.section_summaries import results_of
 from bench.results.extras import Extras
@@ -49,27 +49,27 @@ DOWNLOADS = (
     ("per_image", "rate and distortion of each picture at each point"),
     ("bd_rates", "BD-rates against each anchor, with intervals, overlap and numbers of points"),
     ("per_image_bd_rates", "BD-rates per picture"),
-    ("component_gains", "learned codecs compared with those without a component, and the seed variance"),
+    ("component_gains", "learned codecs compared with themselves without one component, and the seed variance"),
     ("training_spread", "trainings that differ only in their seeds"),
-    ("quantization", "what rounding the latents costs, and file sizes compared with estimated bits"),
-    ("rate_differences", "rate relative to the anchors at each quality"),
+    ("quantization", "cost of rounding the latents, and file sizes relative to the estimated bits"),
+    ("rate_differences", "rate relative to each anchor, by quality"),
     ("anchors", "conventional codecs compared with their published curves"),
     ("conversion_ceilings", "PSNR after colour conversion alone"),
     ("round_trip_ceilings", "PSNR of planes after conversion to RGB and back"),
     ("timings_summary", "times per codec and stage"),
     ("time_and_rate", "times and BD-rates, with the Pareto front"),
-    ("cost_and_rate", "multiply-accumulates, parameters and memory (measured or stated) and BD-rates"),
+    ("cost_and_rate", "multiply-accumulates, parameters and memory (measured or stated), and BD-rates"),
     ("time_ratios", "paired times with and without a rectifier"),
     ("complexity", "parameters, multiply-accumulates and memory of learned models"),
     ("weights", "training records of the weights"),
-    ("published", "published points shown, with their sources"),
-    ("published_against_vtm", "published curves compared with VTM, and the values that their authors state"),
+    ("published", "published points, with their sources"),
+    ("published_against_vtm", "published curves compared with VTM, and the values stated by their authors"),
     ("incomplete", "points that lack pictures"),
     ("failures", "failures"),
-    ("stale", "older versions of curves, not shown"),
+    ("stale", "older versions of codecs, not shown"),
     ("runs", "runs that the results come from"),
 )
-"""CSV files of a page, with a description of each."""
+"""CSV files of a page, each with a description."""
 
 
 def shown(
@@ -77,11 +77,12 @@ def shown(
 ) -> list[DatasetResults]:
     """Results shown in a report, those of the main image set first.
 
+    `datasets` and `images` restrict the results to these image sets and pictures.
+
     Raises:
-        UsageError: nothing is measured with today's metrics, or a data set, an image or an anchor of the main results
-            is unknown.
+        UsageError: nothing is measured with the present metrics, or an image set, an image or an anchor of the main
+            results is unknown.
     """
-    # Data sets or pictures that are named are shown exclusively.
     if datasets or images:
         main = main_results(export, datasets[0] if datasets else None, images)
         others = [main_results(export, name, images) for name in datasets[1:]]
@@ -132,20 +133,20 @@ class Report:
 
     def pages(self) -> list[Page]:
         """All pages, the index first."""
-        all_results = [self._study_page(content) for content in self.contents]
+        image_set_pages = [self._image_set_page(content) for content in self.contents]
         main = self.contents[0]
-        files = {content.results.dataset: page.file for content, page in zip(self.contents, all_results, strict=True)}
+        files = {page.dataset: page.file for page in image_set_pages}
         others = [
             pictures_page(main, self.extras),
             rectifier_page(main, self.extras),
             ablation_page(self.extras),
             cca_page(self.contents, self.export, self.extras, files),
         ]
-        return [*all_results, *(page for page in others if page is not None)]
+        return [*image_set_pages, *(page for page in others if page is not None)]
 
-    def _study_page(self, content: Content) -> Page:
+    def _image_set_page(self, content: Content) -> Page:
         is_main = content is self.contents[0]
-        view = study_view(content, self.extras)
+        view = image_set_view(content, self.extras)
         curves = content.results.curves
         titles = {codec: content.titles[name] for name, codec in zip(curves["name"], curves["codec"], strict=True)}
         optional = self._tables(content)
@@ -188,10 +189,10 @@ class Report:
         )
 
     def _tables(self, content: Content) -> dict[str, pd.DataFrame]:
-        """Optional tables of an image set, written only if they have rows."""
+        """Tables of an image set that are written only if they have rows."""
         results = content.results
         complexity, weights = self.extras.complexity, self.extras.weights
-        left = conversion_ceilings()
+        of_colour = conversion_ceilings()
         spread = self.extras.experiment("training_spread")
         return {
             "component_gains": component_gain_table(results, self.extras),
@@ -199,8 +200,8 @@ class Report:
             "training_spread": seed_variance.table(spread[spread["dataset"] == results.dataset]),
             "anchors": anchor_table(results, self.export),
             "round_trip_ceilings": ceiling_table(results),
-            "conversion_ceilings": left[
-                left["codec"].isin(results.curves["codec"]) & (left["dataset"] == results.dataset)
+            "conversion_ceilings": of_colour[
+                of_colour["codec"].isin(results.curves["codec"]) & (of_colour["dataset"] == results.dataset)
             ],
             "time_ratios": time_ratios(task_times(results, self.export), results.curves),
             "complexity": complexity[complexity["codec"].isin(results.curves["codec"])],
@@ -208,10 +209,10 @@ class Report:
         }
 
     def _not_shown(self, content: Content) -> list[tuple[str, str]]:
-        """Sentences on what is missing in the export, each with the command that adds it."""
+        """Sentences on missing content, each with the command that adds it."""
         measured = self.export.measurements
         planes = measured.reindex(columns=list(PSNR_YUV.metrics)).notna().all(axis="columns")
-        lacking = [
+        contents = [
             (
                 measured["codec"].str.endswith("+qr").any(),
                 "No codec with a quantization rectifier has been measured.",
@@ -239,4 +240,4 @@ class Report:
                 "--timing",
             ),
         ]
-        return [(sentence, command) for present, sentence, command in lacking if not present]
+        return [(sentence, command) for present, sentence, command in contents if not present]

@@ -1,4 +1,4 @@
-"""Styles of curves; markers and lines differ as well as colours, for colour-blind readers and greyscale print."""
+"""Styles of curves; they differ in marker and line as well as colour, for colour-blind readers and greyscale print."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SERIES_LIGHT = ("#0b62a4", "#c2491d", "#00805f", "#8a4f9e", "#a57400", "#2b93b8", "#b8437f", "#6b6b6b")
 SERIES_DARK = ("#6cb4ee", "#f2905f", "#4cc9a0", "#cf9be3", "#e3b64e", "#86d4ef", "#f29bc4", "#b9b9b9")
-"""Okabe and Ito's palette, darkened for thin lines on white, and lightened for a dark page."""
+"""The palette of Okabe and Ito, darkened for thin lines on white, and lightened for dark pages."""
 
 GROUND = {
     "paper": ("#ffffff", "#17181a"),
@@ -37,7 +37,7 @@ REFERENCES_DARK = ("#8fa3bd", "#bd9a84", "#8aab95", "#ad96b5", "#aba26c")
 
 
 class Marker(NamedTuple):
-    """A marker: its SVG path around (17, 6), for the legend, and its names in plotly and pgfplots."""
+    """SVG path of a marker centred at (17, 6), for the legend, and its names in plotly and pgfplots."""
 
     path: str
     plotly: str
@@ -55,7 +55,7 @@ MARKERS = {
     "h": Marker("M17 2l3.5 2v4l-3.5 2l-3.5 -2v-4z", "hexagon", "pentagon*"),
     "p": Marker("M17 1.9l4.2 3l-1.6 4.9h-5.2l-1.6 -4.9z", "pentagon", "pentagon*"),
 }
-"""Markers by their letters in matplotlib. pgfplots has only one pentagon; its two curves differ in their lines."""
+"""Markers by their codes in matplotlib. pgfplots has no hexagon; its two pentagons differ in their lines."""
 
 DASHES: tuple[tuple[float, ...], ...] = (
     (),
@@ -84,12 +84,12 @@ class Look:
 
     @classmethod
     def at(cls, place: int, colour: str, *, hollow: bool = False, width: float = 1.8) -> Self:
-        """Look of the curve at an index; neighbours differ in marker and line."""
+        """Look of the curve at an index; neighbours have different markers and lines."""
         return cls(colour, [*MARKERS][place % len(MARKERS)], DASHES[place % len(DASHES)], width, hollow)
 
     @property
     def solid(self) -> Look:
-        """Solid line of the same colour, for lines that belong to the curve."""
+        """Solid line of the same colour, as for the intervals of a curve."""
         return Look(self.colour, self.marker, (), 2.2)
 
     @property
@@ -105,17 +105,18 @@ class Look:
 
 HELPER = Look("muted", "", (), 1.0)
 MEAN = Look("ink", "", (), 2.2)
-"""Looks of lines that belong to no curve, and of bars for means."""
+"""Looks of auxiliary lines and of bars for means."""
 
 Colours = Mapping[tuple[bool, str], str]
 """Colour role of each family, by (is learned, name)."""
 
 
 def family_colours(pages: Sequence[Sequence[Family]], chosen: Sequence[Collection[str]] = ()) -> Colours:
-    """Assign a colour to each family, the same on all pages; `chosen` are the curves that share a figure, by page.
+    """Assign a colour role to each family, the same on all pages.
 
-    As far as there are enough colours, the families of one figure differ, as do the learned families of a page and its
-    conventional ones. With too few colours, a learned and a conventional family may share one.
+    `chosen` are the curves that share a figure, by page. If there are enough colours, the families of a figure have
+    different ones, and so have the learned families of a page, and its conventional families. Otherwise a learned and
+    a conventional family share one.
     """
     together_in = [
         {(family.learned, family.name) for family in families if not names.isdisjoint(family.names)}
@@ -132,7 +133,7 @@ def family_colours(pages: Sequence[Sequence[Family]], chosen: Sequence[Collectio
         for other, colour in found.items():
             together = len(where[key] & where[other])
             clashes[colour] += 100 * together + 10 if key[0] == other[0] else together
-            # The first page takes precedence: most readers see it.
+            # The first page takes precedence: it has the most readers.
             clashes[colour] += sum(1000 >> page for page, figure in enumerate(together_in) if {key, other} <= figure)
         found[key] = min(clashes, key=clashes.__getitem__)
     return found
@@ -141,10 +142,10 @@ def family_colours(pages: Sequence[Sequence[Family]], chosen: Sequence[Collectio
 def looks(
     families: Sequence[Family], references: Sequence[str], colours: Colours, first: Sequence[str] = ()
 ) -> Mapping[str, Look]:
-    """Assign a look to each curve; those of `first`, which share a figure, are served first and get distinct ones.
+    """Assign a look to each curve; the curves of `first`, which share a figure, have distinct markers and lines.
 
-    Measured curves have strong colours and filled markers; those of a family share its colour, and differ in marker and
-    line. Published curves are pale and have hollow markers.
+    Measured curves have strong colours and filled markers. Those of a family share its colour and differ in marker and
+    line. Published curves (`references`) are pale and have hollow markers.
     """
     roles = {name: colours[family.learned, family.name] for family in families for name in family.names}
     order = dict.fromkeys([*(name for name in first if name in roles), *roles])
@@ -157,9 +158,9 @@ def looks(
 
 
 def looks_of_few(curves: Mapping[str, bool]) -> Mapping[str, Look]:
-    """Looks for a paper figure, equal line weight; `curves` maps names to whether they were published (hollow marker).
+    """Looks for a figure of a paper; `curves` maps names to whether they were published (hollow markers).
 
-    Codecs of one family share a colour; neighbours in the given order differ in marker and line.
+    All lines have the same width. Codecs of one family share a colour; neighbours differ in marker and line.
     """
     roles: dict[str, str] = {}
     found = {}

@@ -45,7 +45,7 @@ def test_the_answer_has_the_saving_the_time_and_the_best(synthetic: Synthetic, t
     said = _said(_content(synthetic, tmp_path, anchors=("alpha", "beta")))
     assert said == (
         "On Garden, Joint needs 25.0 % more bits than Alpha and 56.3 % more than Beta at equal PSNR. "
-        "It decodes a picture in 0.011 s (Alpha: 0.011). "
+        "It decodes a picture in 0.011 s (Alpha: 0.011 s). "
         "The best codec measured here is Beta: 20.0 % fewer bits than Alpha."
     )
 
@@ -79,7 +79,7 @@ def test_one_codec_alone_is_compared_with_nothing(synthetic: Synthetic, tmp_path
     rows = synthetic.tables["measurements"]
     synthetic.tables["measurements"] = [row for row in rows if row["codec"] == "alpha"]
     assert _said(_content(synthetic, tmp_path)) == (
-        "On Garden, only Alpha has been measured: nothing to compare it with."
+        "On Garden, only Alpha has been measured; there is nothing to compare it with."
     )
 
 

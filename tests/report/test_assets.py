@@ -215,7 +215,7 @@ def test_costs_are_of_current_curves_and_of_the_weights_that_were_measured(photo
     pd.concat([stale, rows]).to_csv(path, index=False)
     told: list[str] = []
     add_assets(tmp_path / "data", told.append, costs=True)
-    assert told == ["no costs of factorized@3: compact has other weights here than those that were measured"]
+    assert told == ["no costs of factorized@3: the weights of compact on this machine differ from the measured ones"]
     row = Extras.read(tmp_path / "data").complexity.iloc[0]
     assert (row["quality"], row["weights_sha256"]) == (2, sha256_of(COMPACT / "factorized-2.safetensors"))
     assert row["parameters"] > 0

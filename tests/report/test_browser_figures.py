@@ -173,7 +173,7 @@ def test_a_static_figure_is_saved_as_png(page: Page) -> None:
         page.locator("#difference_psnr_db .formats button").click()
     with Image.open(download.value.path()) as picture:
         assert picture.format == "PNG"
-        assert picture.width == 4 * round(72 * WIDTH_INCHES)
+        assert picture.width == 4 * 72 * WIDTH_INCHES
         assert len(picture.convert("RGB").getcolors(1 << 24) or []) > 3
     assert download.value.suggested_filename == "difference_psnr_db.png"
 

@@ -1,4 +1,4 @@
-"""Report assets, shown in addition to measurements: decoded pictures, costs, training records, experiments.
+"""Report assets: decoded pictures, costs, training records and experiments.
 
 They are added to an export directory, where the report reads them (`bench.results.extras`).
 """
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-# Imported only when needed: the codecs import torch.
+# Modules are imported on demand, because the codecs import torch.
 
 
 def add_assets(
@@ -23,9 +23,10 @@ def add_assets(
     costs: bool = False,
     data: Path | None = None,
 ) -> list[str]:
-    """Add training records and experiments to an export, and on request model costs and decoded pictures.
+    """Add training records and experiments to an export, and optionally model costs and decoded pictures.
 
-    Returns one line for each requested asset that could not be produced.
+    Arguments for pictures are those of `bench.report.assets.pictures.add_pictures`. Returns one line for each requested
+    asset that could not be produced.
 
     Raises:
         BenchError: the folder is not an export, or a data set or picture is unknown.

@@ -1,4 +1,4 @@
-"""Complexity of codecs: parameters, multiply-accumulates, and the peak memory of coding one picture."""
+"""Costs of codecs: parameters, multiply-accumulates, and the peak memory of coding one picture."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEIGHT, WIDTH = 512, 768
-"""Size of the test picture, the same as in Kodak."""
+"""Size of the test picture in pixels, that of the Kodak pictures."""
 
 TIMEOUT_S = 600
 
@@ -33,9 +33,9 @@ TIMEOUT_S = 600
 def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
     """Add complexity.csv to an export, with one row per codec, weights and quality of the current curves.
 
-    Memory is measured once per codec and weights, at the highest quality. A codec that cannot be opened here with the
-    measured weights is reported and has no row; conventional codecs have memory only. It is an error if codecs were
-    measured but none has a row.
+    Memory is measured once per codec and weights, at the highest quality. Conventional codecs have memory only. A codec
+    that cannot be opened here with the measured weights is passed to `say` and has no row. Returns an error message if
+    codecs were measured but none has a row.
 
     Raises:
         BenchError: the folder is not an export.
@@ -72,7 +72,7 @@ def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
 
 
 def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
-    """The current codecs, with backend, weights and quality, that can be opened as measured."""
+    """Current codecs with settings, backend, weights and quality, if they can be opened as measured."""
     columns = ["codec", "settings", "backend", "weights", "quality", "weights_sha256"]
     current = [DatasetResults.of(export, dataset).current[columns] for dataset in measured_datasets(export)]
     points = pd.concat([export.measurements[columns].head(0), *current]).drop_duplicates().sort_values(columns)
@@ -81,11 +81,11 @@ def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
 
 
 def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
-    """Whether a codec can be opened here with the measured weights; if not, it is reported."""
+    """Whether a codec can be opened here with the measured weights; otherwise the reason is passed to `say`."""
     try:
         recipe, _ = recipe_of({str(name): value for name, value in row.items()}).pinned()
         if ((recipe.version and recipe.version[1]) or "") != row["weights_sha256"]:
-            raise UsageError(f"{row['weights']} has other weights here than those that were measured")
+            raise UsageError(f"the weights of {row['weights']} on this machine differ from the measured ones")
     except BenchError as error:
         say(f"no costs of {row['codec']}@{row['quality']:g}: {error}")
         return False
@@ -93,7 +93,7 @@ def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
 
 
 def _complexity(row: dict[str, Any]) -> dict[str, float]:
-    """Parameters and multiply-accumulates of a learned codec's model, on RGB or planes; empty for other codecs."""
+    """Parameters and multiply-accumulates per pixel of a learned model; empty for conventional codecs."""
     codec = recipe_of(row).open()
     if not isinstance(codec, LearnedCodec):
         return {}
@@ -108,13 +108,13 @@ def _complexity(row: dict[str, Any]) -> dict[str, float]:
 
 
 def peak_memory_bytes(row: dict[str, Any]) -> int:
-    """Peak memory in bytes of a fresh process, or of a program that it starts, while a codec codes one picture (Linux).
+    """Measure the peak memory in bytes of a new process that codes one picture, or of a program that it starts (Linux).
 
     Raises:
         BenchError: the codec failed.
     """
     wanted = json.dumps({name: row[name] for name in ("codec", "settings", "backend", "weights", "quality")})
-    # -P: a file of the working directory, such as copy.py, must not shadow a module.
+    # -P: files in the working directory, such as copy.py, must not shadow modules.
     command = [sys.executable, "-P", "-m", "bench.report.assets.peak_memory", wanted, str(HEIGHT), str(WIDTH)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_S)

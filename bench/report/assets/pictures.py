@@ -1,8 +1,8 @@
-"""Decoded pictures for the report: for each codec, at the quality whose file is nearest to a target rate.
+"""Decoded pictures for the report, of each codec at the quality with the file size nearest to a target rate.
 
-The pictures are coded again. A picture is kept only if its bitstream is identical to the measured one, so that the page
-shows what was measured. Files are lossless WebP, named by their hash. Those of an earlier export are kept if the
-measurement has the same key and bitstream: its codec, settings, weights and image are the same.
+Pictures are coded again, and kept only if the bitstream is identical to the measured one. Files are lossless WebP and
+named by their hash. Files of an earlier export are reused if the key of the measurement (codec, settings, weights and
+image) and its bitstream are the same.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ TARGETS_BPP = (0.3, 0.6)
 """Target rates, in bits per pixel, at which codecs are shown side by side."""
 
 FARTHEST = 1.5
-"""Largest factor between the rate of a file and the target rate that it is shown at."""
+"""Largest factor between the rate of a file and its target rate."""
 
 MOST_BYTES = 64 * 2**20
-"""Limit for all pictures together; further pictures are left out, with a note."""
+"""Limit for all pictures together; further pictures are omitted, with a message."""
 
 
 def choose(measurements: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -> pd.DataFrame:
-    """The measurement with the nearest log rate for each picture, target (column `target_bpp`) and curve."""
+    """Select the measurement with the nearest log rate for each picture, target (column `target_bpp`) and curve."""
     chosen = []
     for target in targets:
         distance = np.abs(np.log(measurements["bpp"] / target))
@@ -65,14 +65,15 @@ def add_pictures(
     """Add pictures.csv and the folder `pictures` to an export: originals and decoded pictures.
 
     `dataset` is the measured image set: a name, a folder or a glob. `images` are names or globs of the pictures to
-    show; a point is used if these were measured. Returns the number of files.
+    show; points need measurements of all of them. Pictures of a codec that fails are omitted, with a message to `say`.
+    Returns the number of files.
 
     Raises:
-        BenchError: the export or the data set cannot be read. A codec that fails only loses its pictures, with a note.
+        BenchError: the export or the image set cannot be read.
         OSError: the folder cannot be written.
     """
     opened, results = chosen(Export.read(directory), dataset, images, data=data)
-    # A picture may have been renamed since it was measured; equal sets guarantee equal content.
+    # By content: pictures may have been renamed since they were measured.
     originals = {image.sha256: image for image in opened.images}
     measurements = choose(results.measurements)
     writer = _Writer(directory, say)
@@ -89,22 +90,22 @@ def add_pictures(
     hashes = set(listed["sha256"])
     for path in (directory / FOLDER).glob("*.webp"):
         if re.fullmatch("[0-9a-f]{64}", path.stem) and path.stem not in hashes:
-            path.unlink()  # of an earlier export; files with other names were not written by bench
+            path.unlink()  # from an earlier export; bench writes no other names
     return len(hashes)
 
 
 def chosen(
     export: Export, dataset: str | None, images: Sequence[str], *, data: Path | None = None
 ) -> tuple[Dataset, DatasetResults]:
-    """The pictures of a data set, and the results for those to show; arguments and errors as for `add_pictures`."""
+    """Open an image set and its results on the pictures to show; arguments and errors as for `add_pictures`."""
     opened, named = _opened(dataset or fitting(export).dataset, export, data)
     return opened, DatasetResults.of(export, named, images)
 
 
 def _opened(dataset: str, export: Export, data: Path | None) -> tuple[Dataset, str]:
-    """The pictures of a data set, and its name in the results: that of the set, or of its measured part.
+    """Open an image set, and return its name in the results, which is that of its part if only a part was measured.
 
-    Image sets of bench and their parts are found by name; a user's own set must be given by folder or glob.
+    Image sets of bench and their parts are found by name, other sets only by folder or glob.
     """
     hashes = export.images.groupby("dataset")["image_sha256"].agg(frozenset)
     if dataset not in hashes.index or dataset in dataset_names() or Path(dataset).exists():
@@ -119,7 +120,7 @@ def _opened(dataset: str, export: Export, data: Path | None) -> tuple[Dataset, s
 
 
 class _Writer:
-    """Writes pictures to a folder and lists them, up to a size limit. Files of an earlier export are not made again."""
+    """Writer and list of pictures, up to a size limit; files of an earlier export are reused."""
 
     def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
         self.rows: list[dict[str, Any]] = []
@@ -127,7 +128,7 @@ class _Writer:
         self._folder = directory / FOLDER
         self._written: dict[str, int] = {}
         self._made: dict[tuple[str, str], str | None] = _earlier(directory)
-        """File of each key and source; None for a picture that could not be made."""
+        """Hash of the file of each key and source; None for a picture that could not be made."""
 
     @property
     def is_full(self) -> bool:
@@ -141,7 +142,7 @@ class _Writer:
         make: Callable[[], Picture | None],
         **row: Any,  # noqa: ANN401  # the other columns of pictures.csv
     ) -> None:
-        """List a picture; it is made and written unless there is a file of this key and source."""
+        """List a picture, which is made and written unless the file of this key and source exists."""
         made = (key, source_sha256)
         if made not in self._made:
             picture = make()
@@ -163,10 +164,10 @@ class _Writer:
 
 
 def _earlier(directory: Path) -> dict[tuple[str, str], str | None]:
-    """The unchanged files that an earlier call wrote, by key and source."""
+    """Hashes of unchanged files of an earlier call, by key and source."""
     try:
         rows = read_rows(directory / "pictures.csv", [*PICTURES, PICTURE_SOURCE]).to_dict("records")
-    except ValueError:  # damaged, or of an earlier version of bench
+    except ValueError:  # damaged, or written by an earlier version of bench
         return {}
     paths = {row["sha256"]: directory / FOLDER / f"{row['sha256']}.webp" for row in rows}
     intact = {digest for digest, path in paths.items() if path.is_file() and sha256_of(path) == digest}
@@ -174,7 +175,7 @@ def _earlier(directory: Path) -> dict[tuple[str, str], str | None]:
 
 
 def _of_image(writer: _Writer, names: dict[str, Any], image: ImageFile, measurements: pd.DataFrame) -> None:
-    """Add an original and its decoded pictures; the file of the original is read only if one of them is made."""
+    """Add an original and its decoded pictures; the original is read only if one of these has to be made."""
     original = functools.cache(lambda: cast("Picture", image.read()))
     writer.add("", image.sha256, original, **names, target_bpp=float("nan"))
     for measurement in measurements.to_dict("records"):
@@ -184,7 +185,7 @@ def _of_image(writer: _Writer, names: dict[str, Any], image: ImageFile, measurem
 
 
 def _decoded(row: dict[str, Any], original: Callable[[], Picture], say: Callable[[str], None]) -> Picture | None:
-    """The decoded picture of a measured file; None if the codec does not reproduce the file here."""
+    """Code a picture again; None if the codec does not reproduce the measured file on this machine."""
     where = f"{row['name']}@{row['quality']:g} on {row['image']}"
     try:
         codec = recipe_of(row).open()

@@ -1,4 +1,4 @@
-"""Training records and experiments, added to an export from files, without torch."""
+"""Training records and experiments for an export, read from files without torch."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from bench.system.files import sha256_of, write_bytes
 EXPERIMENTS = Path("reports") / "reference" / "experiments"
 """Experiments in a checkout of the repository."""
 
-
 COPIES = "copies.txt"
-"""File in the folder `experiments` of an export with the SHA-256 of each copy made there, one per line."""
+"""File in the folder `experiments` of an export that lists the SHA-256 of each copy made there, one per line."""
 
 
 def add_records(directory: Path, experiments: Path = EXPERIMENTS) -> None:
@@ -37,12 +36,12 @@ def add_records(directory: Path, experiments: Path = EXPERIMENTS) -> None:
 
 
 def _copy_experiments(source: Path, folder: Path) -> None:
-    """Update the copies of a checkout's experiments; files that are not unchanged copies belong to the user."""
+    """Update the copies of the experiments; files that the user added or changed are kept."""
     originals = {path.name: sha256_of(path) for path in sorted(source.glob("*.csv"))}
     present = {path.name: sha256_of(path) for path in sorted(folder.glob("*.csv"))}
     copies = set((folder / COPIES).read_text().split()) if (folder / COPIES).is_file() else set()
     copies |= set(originals.values())
-    # Written before the copies, so that they are known as copies after an interruption.
+    # Written first, so that copies are recognised after an interruption.
     write_bytes(folder / COPIES, "".join(f"{sha256}\n" for sha256 in sorted(copies)).encode())
     for name in originals:
         if name not in present or present[name] in copies:
@@ -53,9 +52,9 @@ def _copy_experiments(source: Path, folder: Path) -> None:
 
 
 def training_records(measurements: pd.DataFrame) -> pd.DataFrame:
-    """One row per measured weights file: the training record from its header.
+    """Training records from the headers of the weights files, with one row per measured file.
 
-    Files that are no longer on this machine, and those without a record, have a row without values.
+    The values of files without a record, or that are missing on this machine, are missing.
     """
     columns = ["weights", "codec", "quality", "weights_sha256"]
     used = measurements.loc[measurements["weights"].ne(""), columns].drop_duplicates()
@@ -82,7 +81,7 @@ def _training(path: Path | None) -> dict[str, Any]:
         "num_bytes": path.stat().st_size,
         "metric": card.get("metric", ""),
         "lmbda": card.get("lmbda", math.nan),
-        # Totals over all stages if the recipe recorded them; otherwise of this training only.
+        # Totals over all stages if they are recorded, otherwise values of this training only.
         "total_steps": sum(stage.get("steps", 0) for stage in stages.values()) or math.nan,
         "seconds": sum(stage.get("seconds", 0) for stage in stages.values()) or math.nan,
         "seed": record.get("seed", math.nan),
@@ -98,9 +97,9 @@ def _training(path: Path | None) -> dict[str, Any]:
 
 
 def _taken(record: dict[str, Any]) -> dict[str, Any]:
-    """What a training started from: parts of other weights, and the number of steps of their training.
+    """Initial weights of a training: the parts taken from other weights, and the steps of their training.
 
-    If the record has the earlier stages of the same weights, these are counted there instead.
+    Earlier stages of the same weights that the record lists are subtracted, because they count as stages.
     """
     initial, history = record.get("initial") or {}, record.get("history") or {}
     family = str(record.get("target", "")).partition("@")[0]

@@ -1,5 +1,5 @@
-// Two decoded pictures at nearly equal rates: side by side, with a slider, or their difference, moving together.
-// A picture is loaded when it is selected.
+// Two decoded pictures at similar rates: side by side, with a slider, or their difference. They move together.
+// Pictures are loaded when they are selected.
 "use strict";
 
 (() => {
@@ -12,7 +12,7 @@
   const control = Object.fromEntries(["image", "rate", "left", "right", "mode", "zoom", "slider"].map((id) => [id, byId(id)]));
   const stage = byId("stage");
   const ORIGINAL = "";
-  /** What is looked at: the sample in the middle, and how many CSS pixels one sample takes; null fits the picture in. */
+  /** Viewport: sample in the middle, and CSS pixels per sample; null fits the picture to the pane. */
   const look = { x: 0, y: 0, zoom: null };
 
   const fill = (select, options, wanted) => {
@@ -30,7 +30,7 @@
   const chooseImage = () => {
     const set = currentSet();
     Object.assign(look, { x: set.width / 2, y: set.height / 2 });
-    // The middle target rate: codecs differ there, and none is visually lossless.
+    // The middle target rate, where codecs differ visibly.
     const rates = set.targets.map(({ rate }) => rate);
     fill(control.rate, rates.map((rate) => [rate, rate]), control.rate.value || rates[rates.length >> 1]);
     chooseRate();
@@ -84,7 +84,7 @@
     control.zoom.value = look.zoom === null ? "fit" : String(look.zoom * devicePixelRatio);
     for (const pane of panes()) {
       const scale = zoom(pane);
-      // The edges of the picture stay at or outside the edges of its pane.
+      // The picture covers its pane as far as possible.
       for (const [axis, size, room] of [["x", width, pane.clientWidth], ["y", height, pane.clientHeight]]) {
         const half = Math.min(room / 2 / scale, size / 2);
         look[axis] = Math.min(Math.max(look[axis], half), size - half);
@@ -130,7 +130,7 @@
   });
   stage.addEventListener("dblclick", () => zoomBy(1));
   stage.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey) return; // as in browsers; without the key the page scrolls
+    if (!event.ctrlKey) return; // without the key, the page scrolls, as usual in browsers
     event.preventDefault();
     zoomBy(-Math.sign(event.deltaY));
   }, { passive: false });

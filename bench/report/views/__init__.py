@@ -1,4 +1,4 @@
-"""Content of the pages formatted for the templates, one module per section."""
+"""Formatting of the content for the templates, one module per section."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import json
 
 
 def script_json(value: object) -> str:
-    """JSON that is safe inside a script element, which a name from outside must not end."""
+    """Serialise a value to JSON that cannot end the script element that contains it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 
 def answer(content: Content, where: str) -> list[str]:
-    """Summary sentences: BD-rates and decoding time of the main codec, and the best codec; `where` is the image set."""
+    """Summary: BD-rates and decoding time of the main codec, and the best codec; `where` names the image set."""
     if content.anchor is None or content.subject is None:
         return ["There are no results to compare yet."]
     if len(content.rd_curves) == 1:
-        return [f"On {where}, only {content.rd_curves[0].title} has been measured: nothing to compare it with."]
+        return [
+            f"On {where}, only {content.rd_curves[0].title} has been measured; there is nothing to compare it with."
+        ]
     return [text for text in (_rates(content, where), _speed(content), _best(content)) if text]
 
 
@@ -52,7 +54,7 @@ def _rates(content: Content, where: str) -> str:
 
 
 def _at_a_point(content: Content, anchors: Sequence[RdCurve]) -> str:
-    """Rate of the subject at equal quality where it or an anchor is a single point; empty without such a rate."""
+    """Rate of the subject at equal quality if it or an anchor has a single point; empty without such a rate."""
     axis, subject = content.results.axes[0], _subject(content)
     name, found = _name(subject.title), dict[str, list[str]]()
     for anchor in anchors:
@@ -70,7 +72,7 @@ def _at_a_point(content: Content, anchors: Sequence[RdCurve]) -> str:
 
 
 def _not_ranked(content: Content, anchors: Sequence[RdCurve]) -> str:
-    """Reasons why the subject cannot be ranked against any of some anchors."""
+    """Reasons why the subject cannot be ranked against any of the anchors."""
     reasons = {_name(anchor.title): _reason(content, anchor) for anchor in anchors}
     subject = f"{_name(_subject(content).title)} cannot be ranked against"
     if len(set(reasons.values())) == 1:
@@ -96,7 +98,7 @@ def _quality(axis: Axis) -> str:
 
 
 def _percent(rate: float) -> str:
-    """Describe a BD-rate in words; a value that rounds to zero is "as many"."""
+    """Describe a BD-rate in words, such as "8.2 % fewer"; "as many" if it rounds to zero."""
     text = plain(abs(rate), 1)
     return "as many" if not float(text) else f"{text} % {'fewer' if rate < 0 else 'more'}"
 
@@ -111,22 +113,21 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _speed(content: Content) -> str:
-    """Decoding time of the subject, and that of the main anchor if both were timed in the same setting."""
+    """Decoding time of the subject, and of the main anchor if both were timed in the same setting."""
     seconds, _ = times(content)
     own = seconds.get(str(content.subject), {}).get("decode")
     if own is None:
         return ""
-    other = seconds.get(content.anchors[0].name, {}).get("decode")
-    beside = (
-        f" ({_name(content.anchors[0].title)}: {other})" if other and content.anchors[0].name != content.subject else ""
-    )
+    anchor = content.anchors[0]
+    other = seconds.get(anchor.name, {}).get("decode") if anchor.name != content.subject else None
+    beside = f" ({_name(anchor.title)}: {other} s)" if other else ""
     return f"It decodes a picture in {own} s{beside}."
 
 
 def _best(content: Content) -> str:
-    """Sentence on the codec that needs the fewest bits, unless it is implied already.
+    """Sentence on the codec that needs the fewest bits; empty if no codec is ranked.
 
-    If some measured codec cannot be ranked, the sentence is on the ranked ones.
+    It says "ranked" instead of "measured" if some measured codec cannot be ranked.
     """
     anchor = content.anchors[0]
     ranked = ranking(content.tables["bd_rates"], content.results.axes[0].name, anchor.name)
@@ -149,7 +150,7 @@ def title(content: Content, name: str) -> str:
 
 
 def times(content: Content) -> tuple[dict[str, dict[str, str]], str]:
-    """Seconds by curve and stage of the largest group of comparable times, and a description of the setting."""
+    """Seconds by curve and stage in the largest group of comparable times, and a description of its setting."""
     table = content.tables["timings_summary"]
     if table.empty:
         return {}, ""
@@ -168,7 +169,7 @@ def seconds(value: float) -> str:
 
 
 def costs(content: Content, extras: Extras) -> dict[str, dict[str, str]]:
-    """Costs of the ranked curves, by name: seconds to encode and to decode, and size of the weights in MB."""
+    """Costs of the ranked curves by name: seconds to encode and to decode, and size of the weights in MB."""
     timed, _ = times(content)
     sizes = _sizes(content, extras)
     return {
@@ -182,7 +183,7 @@ def costs(content: Content, extras: Extras) -> dict[str, dict[str, str]]:
 
 
 def _sizes(content: Content, extras: Extras) -> dict[str, str]:
-    """Size in MB of each curve's largest weights file; delta files are skipped because they need a base."""
+    """Size in MB of the largest weights file of each curve; delta weights are skipped, because they need a base."""
     rows = extras.weights.merge(content.results.curves[["name", "codec", "weights"]], on=["codec", "weights"])
     rows = rows[rows["quantised_from"].eq("") & ~rows["codec"].str.contains("+", regex=False)]
     largest = pd.to_numeric(rows["num_bytes"]).groupby(rows["name"]).max().dropna()
@@ -190,7 +191,7 @@ def _sizes(content: Content, extras: Extras) -> dict[str, str]:
 
 
 def weights_banner(content: Content, extras: Extras) -> str:
-    """Description of the project's own weights (size and training) beside the papers'; empty for other weights."""
+    """Size and training of this project's weights beside those of the papers; empty for other weights."""
     used = set(content.results.measurements["weights_sha256"]) - {""}
     rows = extras.weights[extras.weights["weights_sha256"].isin(used)]
     rows = rows[pd.to_numeric(rows["total_steps"]).notna()]
@@ -207,14 +208,14 @@ def weights_banner(content: Content, extras: Extras) -> str:
     widths = [_beside(f"{name} = ", *pair) for name, *pair in (("N", own.N, paper.N), ("M", own.M, paper.M)) if pair[0]]
     has = f"{title(content, str(content.subject))} has {' and '.join(widths)} channels, and " if widths else ""
     return (
-        f"The learned codecs are small models trained for this comparison (weights {names}), not the papers' own: {has}"
-        f"trainings took {_beside('', every.steps, paper.steps)} steps, {plain(hours, 1)} hours for all "
+        f"The learned codecs are small models trained for this comparison (weights {names}), not the models of the "
+        f"papers: {has}training took {_beside('', every.steps, paper.steps)} steps, {plain(hours, 1)} hours for all "
         f"{count(len(rows), 'model')}. They show the gain of each component, not the performance of the papers' models."
     )
 
 
 def _beside(name: str, own: Range, paper: Range) -> str:
-    """Format a range of this project's models, and that of published models if it is known."""
+    """Format a range of this project's models, followed by that of published models if known."""
     return f"{name}{_span(own)}" + (f" (published models: {_span(paper)})" if paper else "")
 
 

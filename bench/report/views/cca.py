@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from bench.analysis.axis import Axis
 
 LARGEST_AS_RATE = 20
-"""Largest difference in loss, in percent of the rate, that is shown as an equivalent difference in rate."""
+"""Largest difference in loss, in percent of the rate, that is also given as a difference in rate."""
 
 _GUIDES = {"igu": "from luma to chroma (IGU)", "bgu": "both ways (BGU)", "none": "none"}
 
 
 def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> tuple[Table, list[str]]:
-    """Table of BD-rates with one row per anchor (and curve) and one cell per axis, and the remarks of its cells."""
+    """Table of BD-rates with one row per anchor (and curve) and one cell per axis, and the remarks on its cells."""
     several = len(set(table["test"])) > 1
     rows: list[dict[str, Any]] = []
     for _, group in table.groupby(["test", "anchor"], sort=False):
@@ -52,16 +52,15 @@ def _cell(rate: Mapping[str, Any]) -> Cell:
 
 
 def rates_result(table: pd.DataFrame) -> str:
-    """Summary: BD-rate of cca on the first axis against the first two anchors that have one."""
+    """Summary: BD-rates of cca on the first axis against the first two anchors with a BD-rate."""
     first = table[table["axis"] == table["axis"].iloc[0]] if len(table) else table
-    numbers = [row for row in records(first) if row["bd_rate_pchip_percent"] == row["bd_rate_pchip_percent"]]
+    known = first.dropna(subset=["bd_rate_pchip_percent"])
     parts = [
         f"{signed(row['bd_rate_pchip_percent'], 1)} % against {row['anchor_title']}"
         f"{' (doubtful)' if doubts(row['notes']) else ''}"
-        for row in numbers
-        if row["bd_rate_pchip_percent"] is not None
+        for row in records(known.head(2))
     ]
-    return ", ".join(parts[:2])
+    return ", ".join(parts)
 
 
 def parts_result(table: pd.DataFrame) -> str:
@@ -90,7 +89,7 @@ def portability_result(table: pd.DataFrame) -> str:
 
 
 def ceilings(table: pd.DataFrame) -> Table:
-    """Table of the PSNR after conversion to RGB and back, without coding."""
+    """Table of PSNRs after conversion to RGB and back, without coding."""
     ceiling = number("Ceiling", lambda row: plain(row["ceiling_db"], 2), "dB")
     return Table.of(table, Column("Metric", "axis_title"), ceiling)
 
@@ -111,10 +110,9 @@ def part_name(row: Mapping[Hashable, Any]) -> str:
 
 
 def _extent(group: pd.DataFrame) -> str:
-    """Number of pictures and trainings per variant of a setting (the minimum over variants)."""
-    return (
-        f"{count(int(group['pictures'].min()), 'picture')}, {count(int(group['seeds'].min()), 'training')} per variant"
-    )
+    """Numbers of pictures and trainings per variant in a setting (minimum over variants)."""
+    pictures, trainings = int(group["pictures"].min()), int(group["seeds"].min())
+    return f"{count(pictures, 'picture')}, {count(trainings, 'training')} per variant"
 
 
 def _parts(table: pd.DataFrame) -> Table:
@@ -152,7 +150,7 @@ def _as_rate(row: Mapping[str, Any]) -> str:
 
 
 def fixed_point(table: pd.DataFrame) -> Table:
-    """Table of the BD-rate of fixed point, with one row per codec, image set and metric."""
+    """Table of BD-rates of fixed-point models against their float models, by codec, image set and metric."""
     return Table.of(
         table,
         Column("Codec", "test_title"),
@@ -167,7 +165,7 @@ def fixed_point(table: pd.DataFrame) -> Table:
 
 
 def fixed_point_times(table: pd.DataFrame) -> Table:
-    """Table of paired times in fixed point and in floats, with their ratios."""
+    """Table of paired times of fixed-point and float models, with their ratios."""
     return Table.of(
         table,
         Column("Codec", lambda row: row["model"] + row["modifier"]),

@@ -1,4 +1,4 @@
-"""Table of the claims, each with two verdicts: from published points, and from measurements."""
+"""Table of the claims with two verdicts each: from published points, and from measurements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = {"published": "From published points", "measured": "Measured here"}
-"""The two kinds of evidence, which have separate verdicts, and their headings."""
+"""Headings of the two kinds of evidence, which have separate verdicts."""
 
 _VERBS = {HOLDS: "hold", IN_PART: "hold in part", DOES_NOT_HOLD: "do not hold", NO_VERDICT: "have no verdict"}
 """The verdicts as plural verbs, for counts of claims."""
@@ -30,7 +30,7 @@ def claims(table: pd.DataFrame, papers: Mapping[str, Mapping[str, str]]) -> list
 
 
 def main_claim(table: pd.DataFrame) -> dict[str, Any] | None:
-    """The main claim: the first one of the first paper."""
+    """The main claim: the first claim of the first paper; None without claims."""
     return _row(records(table.head(1))[0]) if len(table) else None
 
 
@@ -81,7 +81,7 @@ def _class(verdict: str) -> str:
 
 
 def _value(value: float, unit: str, digits: int, cases: int = 0) -> str:
-    """Format a number with its unit; a share as "3 of 4 files", so that the number of cases is visible."""
+    """Format a number with its unit, and a share as "3 of 4 files"."""
     text = signed(value, digits)
     if text == NOTHING:
         return text

@@ -1,4 +1,4 @@
-"""Stated costs of published codecs with their sources, and the curves without any."""
+"""Stated costs of published curves with their sources, and the curves without stated costs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def stated(content: Content) -> list[dict[str, str]]:
-    """Stated costs of the published curves on the page's pictures, formatted."""
+    """Stated costs of the published curves on these pictures, formatted."""
     costs = stated_costs()
     names = set(published_names(published_of(content.results, content.export)))
     return [

@@ -1,4 +1,4 @@
-"""Tables of experiments: gains and errors of the rectifier, its ablations, and the ablation of entropy models."""
+"""Tables of experiments: the rectifier and its ablations, and the ablation of entropy models."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def gains(table: pd.DataFrame) -> Table:
         *_CODEC,
         number("Quality", lambda row: f"{row['quality']:g}"),
         _gain("PSNR", "psnr_gain", "dB"),
-        _gain("beyond +ft", "psnr_beyond_ft", "dB"),
+        _gain("PSNR beyond +ft", "psnr_beyond_ft", "dB"),
         _gain("MS-SSIM", "ms_ssim_gain", "dB"),
-        _gain("beyond +ft", "ms_ssim_beyond_ft", "dB"),
+        _gain("MS-SSIM beyond +ft", "ms_ssim_beyond_ft", "dB"),
         number("Files of equal size", lambda row: f"{100 * row['equal_files']:.0f} %"),
         number("‖ŷ − y‖", lambda row: plain(row["latent_error_quantized"], 1)),  # noqa: RUF001
-        number("rectified", lambda row: plain(row["latent_error_rectified"], 1)),
+        number("‖ŷ − y‖ rectified", lambda row: plain(row["latent_error_rectified"], 1)),  # noqa: RUF001
         _reduction("Reduced"),
     )
 
@@ -43,10 +43,10 @@ def summary_rows(table: pd.DataFrame) -> Table:
         *_CODEC,
         number("Qualities", "qualities"),
         _gain("PSNR", "psnr_gain", "mean, dB"),
-        _gain("beyond +ft", "psnr_beyond_ft", "dB"),
+        _gain("PSNR beyond +ft", "psnr_beyond_ft", "mean, dB"),
         number("PSNR", lambda row: signed(row["psnr_gain_largest_db"], 3), "largest, dB"),
         _gain("MS-SSIM", "ms_ssim_gain", "mean, dB"),
-        _gain("beyond +ft", "ms_ssim_beyond_ft", "dB"),
+        _gain("MS-SSIM beyond +ft", "ms_ssim_beyond_ft", "mean, dB"),
         number("MS-SSIM", lambda row: signed(row["ms_ssim_gain_largest_db"], 3), "largest, dB"),
         _reduction("Error reduced"),
     )
@@ -64,7 +64,7 @@ def _reduction(title: str) -> Column:
 
 
 def searches(table: pd.DataFrame) -> Table:
-    """Table of the tested alphas."""
+    """Table of the values of alpha that were tested."""
     return Table.of(
         table,
         Column("Model", "model"),
@@ -77,7 +77,7 @@ def searches(table: pd.DataFrame) -> Table:
 
 
 def variant_rows(means: pd.DataFrame) -> Table:
-    """Table of the means of trained variants."""
+    """Table of means over pictures, with one row per trained variant."""
 
     def mean(title: str, column: str, digits: int, unit: str = "") -> Column:
         return number(title, lambda row: plain(row.get(column), digits), unit)
@@ -102,7 +102,7 @@ def ablations(table: pd.DataFrame, plots: Sequence[Figure]) -> list[dict[str, An
     return [
         {
             "id": ablation_id(place),
-            "setting": _ablated(group.iloc[0]),
+            "setting": _setting_title(group.iloc[0]),
             "table": _ablation_rows(group),
             "plots": [plot for plot in plots if plot.name == ablation_id(place)],
         }
@@ -111,11 +111,11 @@ def ablations(table: pd.DataFrame, plots: Sequence[Figure]) -> list[dict[str, An
 
 
 def ablation_id(place: int) -> str:
-    """Name of a setting's figure, also used for the id of its heading."""
+    """Name of the figure of a setting, also the prefix of the id of its heading."""
     return f"ablation-{place + 1}"
 
 
-def _ablated(row: pd.Series) -> str:
+def _setting_title(row: pd.Series) -> str:
     pictures = f"{row['dataset']}, {count(int(row['pictures']), 'picture')}"
     return f"Latents of {row['transforms']}, lambda {row['lambda']:g}, {row['steps']:g} steps, {pictures}"
 

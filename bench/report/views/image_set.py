@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 
 NOT_COMPARABLE = "published ones"
-"""Part of a data set's note that makes it a warning; other notes describe the origin of the pictures."""
+"""Words that make the note of an image set a warning; other notes describe the origin of the pictures."""
 
 LONGEST_NAME = 24
-"""Maximum number of characters of a data set's title in a heading."""
+"""Maximum number of characters of the title of an image set in a heading."""
 
 
-def study_view(content: Content, extras: Extras) -> dict[str, Any]:
+def image_set_view(content: Content, extras: Extras) -> dict[str, Any]:
     """Template variables of the page on one image set."""
     results = content.results
     used = set(results.measurements["weights_sha256"]) - {""}
@@ -80,18 +80,18 @@ def study_view(content: Content, extras: Extras) -> dict[str, Any]:
 
 
 def heading(results: DatasetResults) -> str:
-    """Heading of the page; it mentions subsets, and image sets that are not comparable with published results."""
+    """Heading of the page, with a remark for subsets and for image sets that have a note."""
     text = f"Image codecs on {short_title(results)}"
-    # That a part is one is said by its number of pictures.
+    # The number of pictures already marks a subset.
     if results.note and not (results.is_subset and results.note.startswith("A part of ")):
         clause = re.split(r"[:;.]", results.note, maxsplit=1)[0].strip()
-        # Within the heading a sentence starts in lower case, unless it begins with an abbreviation.
+        # Lower case within the heading, unless the sentence begins with an abbreviation.
         text += f" ({clause[:1].lower() + clause[1:] if clause[1:2].islower() else clause})"
     return f"{text}, {results.extent}" if results.is_subset else text
 
 
 def short_title(results: DatasetResults) -> str:
-    """Short name of a data set: the beginning of its title if it is short, otherwise its name."""
+    """Short name of an image set: the beginning of its title if that is short, otherwise its name."""
     first = results.title.split(",")[0].strip()
     name = first if 0 < len(first) <= LONGEST_NAME else name_of_whole(results.dataset)
     # A single word is capitalised; paths are left unchanged.
@@ -113,12 +113,12 @@ def cell_heads(axes: Sequence[Axis]) -> dict[str, list[str]]:
     quality = f"BD-quality {unit}".rstrip()
     return {
         "ranking": ["BD-rate %"],
-        "rates-table": ["BD-rate %", quality, f"Common range {unit}".rstrip(), "Points in it", "Per picture %"],
+        "rates-table": ["BD-rate %", quality, f"Common range {unit}".rstrip(), "Points in range", "Per picture %"],
     }
 
 
 def sections(view: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Id, title and template of each section of the page on an image set."""
+    """Id, title and template of each section with content."""
     missing = view["incomplete"] or view["failures"] or view["absent"] or view.get("not_shown")
     found = [
         (view.get("claims"), "claims", "Claims of the papers"),
@@ -135,5 +135,7 @@ def sections(view: dict[str, Any]) -> list[tuple[str, str, str]]:
         (True, "method", "How the numbers are computed"),
         (True, "provenance", "Provenance"),
     ]
-    own = {"curves": "explorer"}
-    return [(name, title, f"{own.get(name, name.replace('-', '_'))}.html") for there, name, title in found if there]
+    templates = {"curves": "explorer.html"}
+    return [
+        (name, title, templates.get(name, f"{name.replace('-', '_')}.html")) for shown, name, title in found if shown
+    ]

@@ -1,4 +1,4 @@
-"""Decoded pictures for side-by-side comparison, by image and target rate, with rate and PSNR of each file."""
+"""Decoded pictures for side-by-side comparison, by image and target rate, with the rate and PSNR of each file."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ if TYPE_CHECKING:
 
     from bench.report.content import Content
 
-FOLDER = "pictures"
-
 FIRST = ("joint", "attn", "cca")
-"""The papers' codecs in order of preference for the initial comparison; the fallback is any learned one."""
+"""The codecs of the papers in order of preference for the first pair; without them it has any learned codec."""
 
 
 def shown_pictures(pictures: pd.DataFrame, content: Content) -> pd.DataFrame:
-    """Rows of pictures.csv on an image set, joined with the measurements of their files; originals have none."""
+    """Rows of pictures.csv on an image set, joined with their measurements; originals have no measurement."""
     results = content.results
     own = pictures[(pictures["dataset"] == results.dataset) & pictures["image"].isin(results.images)]
-    own = own[own["sha256"].str.fullmatch("[0-9a-f]{64}")]  # it is used as a file name
+    own = own[own["sha256"].str.fullmatch("[0-9a-f]{64}")]  # the hash becomes a file name
     columns = ["key", "name", "title", "codec", "weights", "quality", "width", "height", "bpp", "psnr_db"]
     known = results.measurements[[column for column in columns if column in results.measurements]]
     rows = own.merge(known, on="key", how="left")
@@ -34,7 +32,7 @@ def shown_pictures(pictures: pd.DataFrame, content: Content) -> pd.DataFrame:
 
 
 def picture_sets(shown: pd.DataFrame) -> list[dict[str, Any]]:
-    """One entry per image, with its original and the entries of each target rate."""
+    """One entry per image: its original, and the decoded pictures at each target rate."""
     sets = []
     for image, rows in shown.groupby("image", sort=True):
         original, decoded = rows[rows["key"] == ""], rows[rows["key"] != ""]
@@ -45,7 +43,7 @@ def picture_sets(shown: pd.DataFrame) -> list[dict[str, Any]]:
             "image": str(image),
             "width": int(sizes["width"]),
             "height": int(sizes["height"]),
-            "original": _file(original["sha256"].iloc[0]),
+            "original": picture_file(original["sha256"].iloc[0]),
             "targets": [
                 {"rate": f"{rate:g}", "entries": [*map(_entry, records(group))], "pair": first_pair(group)}
                 for rate, group in decoded.groupby("target_bpp", sort=True)
@@ -56,9 +54,9 @@ def picture_sets(shown: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def first_pair(rows: pd.DataFrame) -> tuple[str, str]:
-    """The two curves compared initially: one of the papers' codecs, and the conventional codec nearest in rate.
+    """The first pair of curves: a codec of the papers, and the conventional codec with the nearest rate.
 
-    If either is missing, they are the first and the last curve.
+    Without either, the pair is the first and the last curve.
     """
     learned, conventional = rows[rows["weights"] != ""], rows[rows["weights"] == ""]
     if learned.empty or conventional.empty:
@@ -84,12 +82,13 @@ def _entry(row: dict[str, Any]) -> dict[str, str]:
         "quality": f"{row['quality']:g}",
         "bpp": plain(row["bpp"], 3),
         "psnr": plain(row.get("psnr_db"), 2),
-        "file": _file(row["sha256"]),
+        "file": picture_file(row["sha256"]),
     }
 
 
-def _file(digest: str) -> str:
-    return f"{FOLDER}/{digest}.webp"
+def picture_file(digest: str) -> str:
+    """Path of a picture within the export and the report."""
+    return f"pictures/{digest}.webp"
 
 
 def pictures_json(sets: list[dict[str, Any]]) -> str:

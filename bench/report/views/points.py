@@ -1,4 +1,4 @@
-"""Tables of RD points by curve, failures, and codecs that were not measured."""
+"""Tables of RD points by curve, failures, and codecs without measurements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def points(content: Content) -> list[dict[str, Any]]:
-    """Curves, each with a table of its points."""
+    """Curves with tables of their points."""
     columns, rows = _columns(content), content.results.points.sort_values("quality")
     return [
         {
@@ -56,13 +56,13 @@ def _measured(title: str, of: str, digits: int, unit: str, undefined: Collection
 
 
 def failures(rows: pd.DataFrame) -> list[dict[str, Any]]:
-    """Failures, with equal messages of one codec at one quality combined."""
+    """Failures; equal messages of one codec at one quality are combined."""
     groups = rows.groupby(["codec", "quality", "backend", "message"], sort=False)["image"].agg(["size", "first"])
     return records(groups.reset_index())
 
 
 def absent(content: Content) -> list[str]:
-    """Titles of codecs in the export without any measurement on this image set."""
+    """Titles of codecs in the export without measurements on this image set."""
     here = {*content.results.curves["codec"], *content.results.incomplete["codec"]}
     codecs = content.export.codecs
     return list(codecs.loc[~codecs["codec"].isin(here), "title"])

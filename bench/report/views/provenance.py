@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def runs(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Runs with their provenance, nested entries flattened."""
+    """Runs with their provenance as a flat table."""
     return [_run(row) for row in records(table)]
 
 
@@ -32,7 +32,7 @@ def _run(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Flatten nested provenance to (name, text), in the recorded order."""
+    """Flatten nested provenance to pairs (name, text), in the recorded order."""
     rows: list[tuple[str, str]] = []
     for key, entry in value.items():
         if isinstance(entry, dict):
@@ -45,7 +45,7 @@ def _flat(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def weights(table: pd.DataFrame) -> Table:
-    """Table of the training of the weights."""
+    """Table of the training records of the weights."""
     return Table.of(
         table,
         Column("Model", lambda row: f"{row['codec']}@{row['quality']:g}"),
@@ -71,7 +71,7 @@ def _validation(row: Mapping[str, Any]) -> str:
 
 
 def legend(content: Content) -> list[dict[str, Any]]:
-    """Measured curves with their looks."""
+    """Titles and looks of the measured curves."""
     return [
         {"name": row["name"], "title": content.titles[row["name"]], "look": content.looks[row["name"]]}
         for row in records(content.results.curves)
@@ -79,7 +79,7 @@ def legend(content: Content) -> list[dict[str, Any]]:
 
 
 def references(content: Content) -> list[dict[str, Any]]:
-    """Published curves shown, with their sources."""
+    """Titles, looks and sources of the published curves shown."""
     rows = content.tables["published"]
     first = rows.assign(name=published_names(rows)).drop_duplicates("name").set_index("name")
     return [

@@ -60,13 +60,13 @@ def _table(content: Content, axis: str, anchor: str) -> dict[str, Any]:
 
 
 def of_few(table: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Rows of selected curves, with their own numbering of remarks."""
+    """Rows of the named curves, with remarks numbered anew."""
     rows = [dict(row) for row in table["rows"] if row["name"] in names]
     return {"rows": rows, "remarks": mark(rows)}
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """One row; each cell is [text, second line, sort key], with an empty key if the text is the key."""
+    """One row; each cell is [text, second line, sort key]. An empty key means that the text is the key."""
     rate = row["bd_rate_pchip_percent"]
     if not _is_number(rate):
         return {"name": row["test"], "cells": [[NOTHING, "", ""]], "remark": row["notes"], "doubted": False}
@@ -90,7 +90,7 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def mark(entries: Iterable[dict[str, Any]]) -> list[str]:
-    """Number the distinct remarks of entries: sets "mark" of each entry (a number or ""), and returns the remarks."""
+    """Set "mark" of each entry to the number of its remark, or "", and return the distinct remarks."""
     marks: dict[str, int] = {}
     for entry in entries:
         remark = entry["remark"]
@@ -99,7 +99,7 @@ def mark(entries: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def matrices(content: Content) -> list[tuple[Axis, Table]]:
-    """One table per metric with a row per curve and a column per anchor; empty for a single anchor."""
+    """Tables with one row per curve and one column per anchor, one per metric; empty for a single anchor."""
     if len(content.anchors) < 2:
         return []
     cells = {(row["axis"], row["test"], row["anchor"]): _cell(row) for row in records(content.tables["bd_rates"])}
@@ -161,21 +161,21 @@ def component_gains(table: pd.DataFrame, content: Content) -> Table:
         Column("Component", "adds"),
         interval("BD-rate", ("bd_rate_pchip_percent", "interval_low_percent", "interval_high_percent"), 1, "%"),
         number("Overlap", lambda row: _between(row["overlap_low"], row["overlap_high"], "to", 1)),
-        number("Seed variance", _spreads, "%"),
-        Column("Remarks", _to_know),
+        number("Seed variance", _seed_variance, "%"),
+        Column("Remarks", _remarks),
     )
 
 
-def _spreads(row: Mapping[str, Any]) -> str:
+def _seed_variance(row: Mapping[str, Any]) -> str:
     return _between(row["test_spread_percent"], row["anchor_spread_percent"], "and", 2)
 
 
-def _to_know(row: Mapping[str, Any]) -> Cell:
+def _remarks(row: Mapping[str, Any]) -> Cell:
     return Cell("; ".join(filter(None, (row["training"] or "equal trainings", row["notes"]))), css="text")
 
 
 def _between(low: float | None, high: float | None, word: str, digits: int) -> str:
-    """Two numbers joined by a word; missing if both are."""
+    """Format two numbers joined by a word; `NOTHING` if both are missing."""
     first, second = plain(low, digits), plain(high, digits)
     return NOTHING if first == second == NOTHING else f"{first} {word} {second}"
 
@@ -194,12 +194,12 @@ def anchor_rows(table: pd.DataFrame) -> Table:
 
 
 def ceilings(table: pd.DataFrame, titles: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Title of each codec, and the PSNR after its colour conversion alone."""
+    """Title of each codec and the PSNR after its colour conversion alone."""
     return [{"codec": titles[row["codec"]], "psnr": plain(row["psnr_rgb_db"], 2)} for row in records(table)]
 
 
 def beside_vtm(table: pd.DataFrame) -> dict[str, Any]:
-    """Published curves against each published VTM curve, with the values that their authors state; {} without any."""
+    """Published curves against each published VTM curve, and the values stated by their authors; {} without any."""
     rows: dict[str, dict[str, Any]] = {}
     anchors = list(dict.fromkeys(table["anchor"]))
     for row in records(table):

@@ -1,4 +1,4 @@
-"""One-line result of each section, shown beside the heading when the section is folded."""
+"""One-line results of the sections, shown beside their headings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def results_of(content: Content, tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Results of the sections on an image set, by the section's id; sections without a result are left out."""
+    """Results of the sections on an image set by section id; sections without a result are omitted."""
     results = content.results
     found = {
         "curves": f"interactive: {count(len(content.rd_curves), 'curve')}, all metrics, per picture",
@@ -51,18 +51,17 @@ def _rates(content: Content) -> str:
 
 def component_gain(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     """Largest gain of a component; doubtful ones are used only if there are no others."""
-    # Without a BD-rate the value is None or NaN, which compares as neither less nor more.
-    numbers = records(table.dropna(subset=["bd_rate_pchip_percent"])) if len(table) else []
-    if not numbers:
+    known = records(table.dropna(subset=["bd_rate_pchip_percent"])) if len(table) else []
+    if not known:
         return ""
-    sure = [row for row in numbers if not doubts(row["notes"])] or numbers
-    row = min(sure, key=lambda row: float(row["bd_rate_pchip_percent"]))
+    reliable = [row for row in known if not doubts(row["notes"])] or known
+    row = min(reliable, key=lambda row: float(row["bd_rate_pchip_percent"]))
     rate = f"{signed(row['bd_rate_pchip_percent'], 1)} %"
     return f"largest: {row['adds']}, {rate} bits ({titles[row['test']]} over {titles[row['anchor']]})"
 
 
 def _quantization(content: Content, table: pd.DataFrame) -> str:
-    """What rounding costs the subject, from its lowest to its highest quality."""
+    """Range of the cost of rounding for the subject over its qualities."""
     own = table[table["name"] == content.subject] if len(table) else table
     if own.empty:
         return ""
@@ -72,7 +71,7 @@ def _quantization(content: Content, table: pd.DataFrame) -> str:
 
 
 def _difference(content: Content) -> str:
-    """Rate of the subject relative to the main anchor, at the lowest and the highest quality."""
+    """Rate of the subject relative to the main anchor at the lowest and the highest quality."""
     table = content.tables["rate_differences"]
     if content.anchor is None or table.empty:
         return ""
@@ -125,34 +124,34 @@ def _missing(content: Content) -> str:
 
 
 def rectifier(summary: pd.DataFrame) -> str:
-    """Mean gain of the rectifier over its baselines, and beyond the control, over the models."""
+    """Gain of the rectifier over its baselines and beyond the control, as means over the models."""
     if summary.empty:
         return ""
     own = summary[summary["modifier"] == "+qr"]
     gain = pd.to_numeric(own["psnr_gain_db"]).mean()
     beyond = pd.to_numeric(own["psnr_beyond_ft_db"]).dropna()
     text = f"{signed(gain, 3)} dB of PSNR on average over {count(len(own), 'model')}"
-    return text + (f"; beyond the control (+ft) {signed(beyond.mean(), 3)} dB" if len(beyond) else "")
+    return text + (f"; beyond the control (+ft): {signed(beyond.mean(), 3)} dB" if len(beyond) else "")
 
 
 def ablation(table: pd.DataFrame) -> str:
-    """Additional rate of hyperprior and context model alone over the joint model, in the first setting with both."""
+    """Rates of the hyperprior alone and the context model alone relative to the joint model, in the first setting."""
     for _, group in table.groupby(SETTING, sort=False):
         differences = group.set_index("variant")["difference_percent"]
-        halves = [f"{name} {signed(differences[name], 2)} %" for name in ("hyper", "context") if name in differences]
-        if halves:
-            return f"rate relative to the joint model: {', '.join(halves)}"
+        parts = [f"{name} {signed(differences[name], 2)} %" for name in ("hyper", "context") if name in differences]
+        if parts:
+            return f"rate relative to the joint model: {', '.join(parts)}"
     return ""
 
 
 def searches(table: pd.DataFrame) -> str:
-    """Chosen values of alpha."""
+    """Values of alpha that were chosen."""
     parts = [f"{row['alpha']:g} for {row['model']}@{row['quality']:g}" for row in records(table) if row["chosen"]]
     return f"chosen: {', '.join(parts)}" if parts else ""
 
 
 def trial(means: pd.DataFrame) -> str:
-    """Variant with the lowest loss at the first model and quality; empty unless all variants have one."""
+    """Variant with the lowest loss for the first model and quality; empty unless all variants have a loss."""
     if means.empty or "rd_loss" not in means:
         return ""
     first = means[(means["model"] == means["model"].iloc[0]) & (means["quality"] == means["quality"].iloc[0])]

@@ -1,4 +1,4 @@
-"""Tables of a page: columns with a heading and a function that formats a row's cell."""
+"""Tables of a page: columns have a heading and a function that formats the cell of a row."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Text of a cell and its decorations.
+    """Text of a cell, with decorations.
 
-    `below` is a second, smaller line, `sort` the sort key, `css` a class, `look` that of a curve, `mark` the number of
-    a remark, and `tip` is shown when the user hovers over the cell.
+    `below` is a second, smaller line, `sort` the sort key, `css` a class, `look` the look of a curve, `mark` the number
+    of a remark, and `tip` a tooltip.
     """
 
     text: object
@@ -39,7 +39,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; `of` is the key of a row's value, or a function that computes text or `Cell` from a row."""
+    """A column; `of` is the key of a value in a row, or a function that computes text or a `Cell` from a row."""
 
     title: str
     of: str | Callable[[Mapping[str, Any]], object]
@@ -53,19 +53,19 @@ class Column:
 
 
 def number(title: str, of: str | Callable[[Mapping[str, Any]], object], unit: str = "") -> Column:
-    """Column of numbers, aligned to the right."""
+    """Column of numbers, which are aligned to the right."""
     return Column(title, of, unit, is_number=True)
 
 
 def interval(title: str, columns: tuple[str, str, str], digits: int, unit: str = "") -> Column:
-    """Column of numbers with intervals below; `columns` are those of the number and of the interval's ends."""
+    """Column of numbers with intervals below; `columns` are the keys of the number and of the ends of the interval."""
     value, low, high = columns
     return number(title, lambda row: Cell(signed(row[value], digits), span(row[low], row[high], digits)), unit)
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Table for the macro `data_table`; false without rows."""
+    """Table for the macro `data_table`; it is false without rows."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]

@@ -1,4 +1,4 @@
-"""Tables of times, one per setting and set of pictures, with the machine-independent costs of learned models."""
+"""Tables of times by setting and set of pictures, with the machine-independent costs of learned models."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WHOLE = ("encode", "decode")
-"""The stages that cover the whole coding; the others are parts of them."""
+"""The complete stages; the others are parts of them."""
 
 
 def times(table: pd.DataFrame, costs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One table per setting and set of pictures, with one row per codec; `costs` are by the curve's name."""
+    """One table per setting and set of pictures, with one row per codec; `costs` are by name of the curve."""
     return [_group(group, costs) for _, group in table.groupby("group", sort=True)]
 
 
@@ -65,7 +65,7 @@ def _speed(stage: str) -> Column:
 
 
 def _costs(costs: Mapping[str, Mapping[str, Any]]) -> list[Column]:
-    """Columns for the machine-independent costs of each codec's largest model."""
+    """Columns of the machine-independent costs of each codec's largest model."""
 
     def cost(title: str, unit: str, key: str, digits: int, scale: float = 1) -> Column:
         return number(title, lambda row: plain(costs.get(row["name"], {}).get(key, math.nan) / scale, digits), unit)
@@ -79,7 +79,7 @@ def _costs(costs: Mapping[str, Mapping[str, Any]]) -> list[Column]:
 
 
 def costs(complexity: pd.DataFrame, curves: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Complexity of each learned curve's largest model, by the curve's name."""
+    """Complexity of the largest model of each learned curve, by name of the curve."""
     if complexity.empty:
         return {}
     return {row["name"]: row for row in records(largest_models(complexity, curves))}
