@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 ANCHORS = ("alpha", "beta")
-"""Of the report on the full export."""
+"""Anchors of the report on the full export."""
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def synthetic() -> Synthetic:
 
 
 def _full() -> Synthetic:
-    """An export with something in every section of the report."""
+    """Export with content for every section of the report."""
     export = garden()
     export.add_codec("gamma", "Gamma")
     export.add_codec("delta", "Delta")
@@ -52,7 +52,7 @@ def _full() -> Synthetic:
 
 
 def _add_rectified(export: Synthetic) -> None:
-    """Alpha with a rectifier: the same files, decoded a fifth of a decibel better."""
+    """Add Alpha with a rectifier: the same files, with 0.2 dB more PSNR."""
     export.add_codec("alpha+qr", "Alpha, rectified")
     export.add_curve("alpha+qr", run_id="run2", backend_version="2.0", rate=0.95)
     for row in export.tables["measurements"]:
@@ -62,7 +62,7 @@ def _add_rectified(export: Synthetic) -> None:
 
 
 def _add_extras(directory: Path) -> None:
-    """Weights, costs, experiments and pictures of the full export."""
+    """Add weights, costs, experiments and pictures to the full export."""
     common = {"weights": "", "codec": "alpha", "quality": 10.0, "weights_sha256": ""}
     _write(directory / "weights.csv", [dict.fromkeys(WEIGHTS, 1.5) | common | {"metric": "mse", "device": "cpu"}])
     cost = {"parameters": 7.5e6, "encoder_kmac_per_pixel": 81.25, "decoder_kmac_per_pixel": 40.5}
@@ -106,7 +106,7 @@ def full() -> Synthetic:
 
 @pytest.fixture
 def brief() -> Synthetic:
-    """The full export with one metric, for tests that need a report of their own but not every figure."""
+    """Full export with one metric, for tests that write their own report but do not need every figure."""
     export = _full()
     for row in export.tables["measurements"]:
         del row["mse_y"], row["ms_ssim"]
@@ -115,7 +115,7 @@ def brief() -> Synthetic:
 
 @pytest.fixture(scope="session")
 def full_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an export with everything that a report can show, for tests that change nothing."""
+    """Folder of an export with all content that a report can show, for tests that do not change it."""
     export = _full()
     _add_rectified(export)
     directory = export.write(tmp_path_factory.mktemp("export"))
@@ -125,13 +125,13 @@ def full_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def full_report(full_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the report on the full export."""
+    """Folder of the report on the full export."""
     return write_report(full_export, tmp_path_factory.mktemp("report"), anchors=ANCHORS).parent.resolve()
 
 
 @pytest.fixture(scope="session")
 def planes_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an export of planes, with the experiments on cca, and webp, which shares a point with jpeg."""
+    """Folder of an export of planes with the experiments on cca; webp overlaps with jpeg at one point."""
     export = orchard()
     export.add_codec("webp", "Webp")
     fine = {"codec": "webp", "curve": "webp", "weights": ""}
@@ -157,7 +157,7 @@ def planes_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def planes_report(planes_export: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the report on the export of planes."""
+    """Folder of the report on the export of planes."""
     return write_report(planes_export, tmp_path_factory.mktemp("planes-report")).parent.resolve()
 
 
@@ -185,7 +185,7 @@ def pages(report: Path, planes_report: Path) -> list[Path]:
 
 @pytest.fixture
 def opened(browser: Browser, report: Path) -> Iterator[Page]:
-    """The first page as it opens."""
+    """The first page in its initial state."""
     opened, console, requests = open_page(browser, report, viewport={"width": 1280, "height": 900})
     yield opened
     assert console == []

@@ -1,4 +1,4 @@
-"""What the first screen says, as data: no page is written, and nothing is drawn."""
+"""Content of the first screen, without writing pages or drawing figures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _said(content: Content) -> str:
     return " ".join(answer.answer(content, "Garden"))
 
 
-def test_the_answer_has_the_saving_the_time_and_the_best(synthetic: Synthetic, tmp_path: Path) -> None:
+def test_the_summary_has_bd_rates_time_and_the_best_codec(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.add_codec("joint", "Joint")
     synthetic.add_curve("joint", rate=1.25, weights="compact")
     synthetic.add_timings()
@@ -51,7 +51,7 @@ def test_the_answer_has_the_saving_the_time_and_the_best(synthetic: Synthetic, t
 
 
 @pytest.mark.parametrize(("weights", "shown"), [("compact", "Joint"), ("runs/*.pth.tar", "Joint [runs/*.pth.tar]")])
-def test_weights_that_are_not_the_packages_are_named(
+def test_titles_name_weights_that_are_not_of_the_package(
     synthetic: Synthetic, tmp_path: Path, weights: str, shown: str
 ) -> None:
     synthetic.add_codec("joint", "Joint")
@@ -61,7 +61,7 @@ def test_weights_that_are_not_the_packages_are_named(
     assert _said(content).startswith(f"On Garden, {shown} needs 25.0 % more bits than Alpha")
 
 
-def test_without_a_learned_codec_the_best_is_what_the_page_is_about(synthetic: Synthetic, tmp_path: Path) -> None:
+def test_without_a_learned_codec_the_best_codec_is_the_subject(synthetic: Synthetic, tmp_path: Path) -> None:
     said = _said(_content(synthetic, tmp_path))
     assert said == (
         "On Garden, Beta needs 20.0 % fewer bits than Alpha at equal PSNR. "
@@ -75,7 +75,7 @@ def test_learned_codecs_alone_are_compared_with_the_first(synthetic: Synthetic, 
     assert "Beta needs 20.0 % fewer bits than Alpha" in _said(_content(synthetic, tmp_path))
 
 
-def test_one_codec_alone_is_compared_with_nothing(synthetic: Synthetic, tmp_path: Path) -> None:
+def test_a_single_codec_has_no_comparison(synthetic: Synthetic, tmp_path: Path) -> None:
     rows = synthetic.tables["measurements"]
     synthetic.tables["measurements"] = [row for row in rows if row["codec"] == "alpha"]
     assert _said(_content(synthetic, tmp_path)) == (
@@ -83,7 +83,7 @@ def test_one_codec_alone_is_compared_with_nothing(synthetic: Synthetic, tmp_path
     )
 
 
-def test_curves_without_overlap_have_no_number(synthetic: Synthetic, tmp_path: Path) -> None:
+def test_curves_without_overlap_have_no_bd_rate(synthetic: Synthetic, tmp_path: Path) -> None:
     for row in synthetic.tables["measurements"]:
         row["mse"] *= 1e4 if row["codec"] == "beta" else 1
         row["weights"] = "compact" if row["codec"] == "beta" else ""
@@ -147,7 +147,7 @@ def test_imported_curves_alone_are_compared_with_each_other(synthetic: Synthetic
     assert _said(content) == "On Garden, Two needs 50.0 % fewer bits than One at equal PSNR."
 
 
-def test_planes_are_about_cca(tmp_path: Path) -> None:
+def test_the_subject_on_planes_is_cca(tmp_path: Path) -> None:
     content = _content(orchard(), tmp_path)
     assert content.subject == "cca"
     assert "Cca needs 50.0 % fewer bits than Jpeg and 20.0 % fewer than Joint-yuv" in _said(content)

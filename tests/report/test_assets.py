@@ -40,7 +40,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def measured(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with two codecs on these pictures."""
+    """Database with two codecs on these pictures."""
     db = tmp_path_factory.mktemp("db") / "r.sqlite"
     codecs = ("jpeg@10,30,50,70", "webp@10,30,50,70")
     execute(RunRequest(codecs=codecs, dataset=str(photos), db=db, threads=1, command=("run",)))
@@ -55,7 +55,7 @@ def directory(measured: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("named", ["", "*.png"])
-def test_pictures_are_what_the_measured_files_decode_to(directory: Path, photos: Path, named: str) -> None:
+def test_pictures_are_the_decoded_measured_files(directory: Path, photos: Path, named: str) -> None:
     add_assets(directory, lambda _: None, dataset=str(photos / named), pictures=("first",))
     listed, cells = Extras.read(directory).pictures, Export.read(directory).measurements.set_index("key")
     assert set(listed["image"]) == {"first"}
@@ -73,7 +73,7 @@ def test_pictures_are_what_the_measured_files_decode_to(directory: Path, photos:
         assert np.mean(difference**2) == pytest.approx(cells.loc[row["key"], "mse"])
 
 
-def test_pictures_of_an_earlier_export_go_and_files_of_others_stay(directory: Path, photos: Path) -> None:
+def test_pictures_of_an_earlier_export_are_removed_and_other_files_kept(directory: Path, photos: Path) -> None:
     for name in ("first", "second"):
         add_assets(directory, lambda _: None, dataset=str(photos), pictures=(name,))
         (directory / "pictures" / "own.webp").touch()
@@ -104,7 +104,7 @@ def test_pictures_are_coded_again_only_if_the_measurement_or_the_file_changed(
     assert coded() == []
     assert Extras.read(directory).pictures.equals(listed)
 
-    # Other settings or weights change the key, other bytes the hash of the bitstream.
+    # Other settings or weights change the key; another file changes the hash of the bitstream.
     path = directory / "measurements.csv"
     stored = path.read_text()
     for column in ("key", "bitstream_sha256"):
@@ -115,7 +115,7 @@ def test_pictures_are_coded_again_only_if_the_measurement_or_the_file_changed(
         path.write_text(stored)
         coded()
 
-    # A file that was changed or deleted is written again, and so are those that an earlier version wrote.
+    # Changed or deleted files are written again, and so are files of an earlier version.
     damaged, gone = sorted(path for path in (directory / "pictures").iterdir())[:2]
     damaged.write_bytes(b"RIFF")
     gone.unlink()
@@ -144,7 +144,7 @@ def test_a_picture_that_was_renamed_is_found_by_its_content(directory: Path, pho
         ("builtin", "unknown dataset 'builtin'"),
     ],
 )
-def test_pictures_that_cannot_be_found_or_shown_are_one_clear_line(
+def test_pictures_that_cannot_be_found_or_shown_are_an_error(
     directory: Path, dataset: str | None, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message) as caught:
@@ -152,7 +152,9 @@ def test_pictures_that_cannot_be_found_or_shown_are_one_clear_line(
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_not_the_measured_one_gives_no_picture_and_is_told(directory: Path, photos: Path) -> None:
+def test_a_file_that_differs_from_the_measured_one_is_reported_and_has_no_picture(
+    directory: Path, photos: Path
+) -> None:
     path = directory / "measurements.csv"
     rows = pd.read_csv(path, dtype=str, keep_default_na=False)
     rows.loc[rows["codec"] == "webp", "bitstream_sha256"] = "0" * 64
@@ -164,7 +166,7 @@ def test_a_file_that_is_not_the_measured_one_gives_no_picture_and_is_told(direct
     assert set(rows.loc[rows["key"].isin(keys), "codec"]) == {"jpeg"}
 
 
-def test_pictures_beyond_the_limit_are_left_out_and_that_is_told_once(
+def test_pictures_beyond_the_limit_are_omitted_with_one_message(
     directory: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bench.report.assets.pictures.MOST_BYTES", 0)
@@ -182,7 +184,7 @@ def test_the_nearest_rate_is_chosen_and_a_far_one_is_not() -> None:
     assert list(chosen["bpp"]) == [0.31]
 
 
-def test_costs_of_a_conventional_codec_are_memory_alone(directory: Path) -> None:
+def test_a_conventional_codec_has_only_memory_as_cost(directory: Path) -> None:
     add_assets(directory, lambda _: None, costs=True)
     rows = Extras.read(directory).complexity
     assert set(rows["codec"]) == {"jpeg", "webp"}
@@ -191,7 +193,9 @@ def test_costs_of_a_conventional_codec_are_memory_alone(directory: Path) -> None
     assert rows["peak_memory_bytes"].between(20e6, 2e9).all()
 
 
-def test_costs_that_cannot_be_taken_say_why(directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_costs_that_cannot_be_measured_have_a_reason(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("copy.py").write_text("raise SystemExit('in the way')\n")
     told: list[str] = []
@@ -202,7 +206,7 @@ def test_costs_that_cannot_be_taken_say_why(directory: Path, tmp_path: Path, mon
     assert told[0].endswith(": coding in a separate process failed: ValueError: negative dimensions are not allowed")
 
 
-def test_costs_are_of_current_curves_and_of_the_weights_that_were_measured(photos: Path, tmp_path: Path) -> None:
+def test_costs_are_those_of_current_curves_and_measured_weights(photos: Path, tmp_path: Path) -> None:
     codecs = ("factorized@2,3",)
     execute(RunRequest(codecs=codecs, dataset=str(photos), db=tmp_path / "r.sqlite", threads=1, command=("run",)))
     with Store.open(tmp_path / "r.sqlite") as store:
@@ -222,7 +226,7 @@ def test_costs_are_of_current_curves_and_of_the_weights_that_were_measured(photo
     assert row["peak_memory_bytes"] > 0
 
 
-def test_nothing_measured_costs_nothing(directory: Path) -> None:
+def test_an_export_without_measurements_has_no_costs(directory: Path) -> None:
     rows = pd.read_csv(directory / "measurements.csv", dtype=str, keep_default_na=False)
     rows.head(0).to_csv(directory / "measurements.csv", index=False)
     add_assets(directory, lambda _: None, costs=True)
@@ -239,7 +243,7 @@ def read_texts(folder: Path) -> dict[str, str]:
     return {path.stem: path.read_text().split()[1] for path in folder.glob("*.csv")}
 
 
-def test_copies_of_experiments_are_as_new_as_the_checkout_and_the_users_own_stay(
+def test_copies_of_experiments_follow_the_checkout_and_files_of_the_user_are_kept(
     directory: Path, tmp_path: Path
 ) -> None:
     checkout, here = tmp_path / "checkout", directory / "experiments"
@@ -257,7 +261,7 @@ def test_copies_of_experiments_are_as_new_as_the_checkout_and_the_users_own_stay
     assert read_texts(here) == expected
 
 
-def test_weights_in_fixed_point_say_what_they_were_quantised_from_and_others_their_stages() -> None:
+def test_records_of_fixed_point_weights_name_their_source_and_others_their_stages() -> None:
     rows = [
         {"weights": "compact", "codec": codec, "quality": 3.0, "weights_sha256": sha256_of(path)}
         for codec, path in ((name, COMPACT / f"{name}-3.safetensors") for name in ("joint", "joint-int"))
@@ -268,7 +272,7 @@ def test_weights_in_fixed_point_say_what_they_were_quantised_from_and_others_the
     assert pd.isna(found.loc["joint-int", "total_steps"])
 
 
-def test_what_a_training_started_from_is_recorded() -> None:
+def test_records_name_the_initial_weights() -> None:
     rows = [
         {"weights": "compact", "codec": codec, "quality": quality, "weights_sha256": sha256_of(path)}
         for codec, quality in (("context", 3), ("hyper", 3), ("hyper", 5), ("joint-int", 3))
@@ -278,7 +282,7 @@ def test_what_a_training_started_from_is_recorded() -> None:
     assert found["context", 3].startswith("hyper ")
     assert found["context", 3].endswith(": g_a g_s")
     assert found["hyper", 3].startswith("hyper ")  # from the base model
-    assert found["hyper", 5] == ""  # from its own earlier stages, which are counted as stages
+    assert found["hyper", 5] == ""  # its own earlier stages count as stages
     assert found["joint-int", 3] == ""
 
 

@@ -1,4 +1,4 @@
-"""The first page in a real browser: the answer, folded sections, tables."""
+"""The first page in a browser: summary, folded sections, tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def fragment(page: Page) -> dict[str, list[str]]:
 
 
 def names(page: Page, table: str) -> list[str]:
-    """The curves of the rows that a table shows, in their order."""
+    """Curves of the visible rows of a table, in order."""
     rows = page.locator(f"#{table} tbody tr:visible")
     found: list[str] = rows.evaluate_all("rows => rows.map(row => row.dataset.curve)")
     return found
@@ -39,7 +39,7 @@ def test_the_first_screen_has_answer_claim_figure_and_ranking(browser: Browser, 
     assert "From published points: no verdict" in (page.locator(".main-claim").text_content() or "")
 
 
-def test_sections_are_folded_and_their_headings_say_what_came_out(opened: Page) -> None:
+def test_sections_are_folded_and_their_headings_state_the_result(opened: Page) -> None:
     folded = opened.locator("details.section:not([open])")
     assert folded.count() == opened.locator("details.section").count() - 1 >= 8
     assert (
@@ -67,7 +67,7 @@ def test_another_anchor_changes_both_tables_and_the_address(opened: Page) -> Non
     assert fragment(opened) == {"dataset": ["garden"], "metric": ["ms_ssim_db"], "anchor": ["beta"]}
 
 
-def test_an_address_shows_what_it_was_taken_from(browser: Browser, report: Path) -> None:
+def test_an_address_restores_the_view(browser: Browser, report: Path) -> None:
     page, console, _ = open_page(browser, report)
     page.goto(f"{report.as_uri()}#dataset=garden&metric=psnr_y_db&anchor=beta&codecs=alpha,beta&no=1")
     page.reload()
@@ -81,7 +81,7 @@ def test_an_address_shows_what_it_was_taken_from(browser: Browser, report: Path)
     assert console == []
 
 
-def test_a_figure_is_told_of_another_anchor(opened: Page) -> None:
+def test_figures_and_tables_exchange_view_events(opened: Page) -> None:
     opened.evaluate("document.addEventListener('view', ({ detail }) => { window.told = detail; })")
     opened.locator("#page-anchor").select_option("beta")
     assert opened.evaluate("window.told") == {"anchor": "beta"}
@@ -89,7 +89,7 @@ def test_a_figure_is_told_of_another_anchor(opened: Page) -> None:
     assert fragment(opened)["codecs"] == ["alpha,beta"]
 
 
-def test_a_filter_leaves_the_rows_that_have_its_words(opened: Page) -> None:
+def test_the_filter_shows_rows_with_all_words(opened: Page) -> None:
     unfold(opened, "rates")
     assert len(names(opened, "rates-table")) > 3
     opened.locator("[data-filter='rates-table']").fill("bpg publ")
@@ -98,7 +98,7 @@ def test_a_filter_leaves_the_rows_that_have_its_words(opened: Page) -> None:
     assert len(names(opened, "rates-table")) > 3
 
 
-def test_doubted_rows_are_last_however_a_table_is_sorted_and_say_why(browser: Browser, planes_report: Path) -> None:
+def test_doubted_rows_are_last_in_every_order_and_state_the_reason(browser: Browser, planes_report: Path) -> None:
     opened, _, _ = open_page(browser, planes_report / "index.html")
     unfold(opened, "rates")
     doubted = opened.locator("#rates-table .doubted").evaluate_all("rows => rows.map(row => row.dataset.curve)")

@@ -1,4 +1,4 @@
-"""Figures in a real browser: the interactive one, and the names in static ones."""
+"""Figures in a browser: the interactive one, and names in static ones."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def charted(browser: Browser, report: Path) -> Iterator[Callable[[], Page]]:
-    """The first page with the section of the interactive figures open, shared: to load plotly takes seconds."""
+    """First page with the interactive figures open; shared, because loading plotly takes seconds."""
     page, console, requests = open_page(browser, report, viewport={"width": 1280, "height": 900})
     unfold(page, "curves")
     page.wait_for_function("document.getElementById('chart').data")
     controls = page.evaluate("[...document.querySelectorAll('#explorer select')].map(select => select.value)")
 
-    def as_at_first() -> Page:
+    def reset() -> Page:
         page.emulate_media(color_scheme="light")
         page.mouse.move(0, 0)
         choose = "(select, place) => { select.value = values[place]; }"
@@ -45,7 +45,7 @@ def charted(browser: Browser, report: Path) -> Iterator[Callable[[], Page]]:
         page.get_by_role("button", name="first choice").click()
         return page
 
-    yield as_at_first
+    yield reset
     assert console == []
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     page.context.close()
@@ -53,12 +53,12 @@ def charted(browser: Browser, report: Path) -> Iterator[Callable[[], Page]]:
 
 @pytest.fixture
 def page(charted: Callable[[], Page]) -> Page:
-    """The first page with the interactive figures as they are at first."""
+    """First page with the interactive figures in their initial state."""
     return charted()
 
 
 def shown(page: Page) -> list[str]:
-    """Names of the curves that the chart shows."""
+    """Names of the visible curves."""
     names: list[str] = page.evaluate("document.getElementById('chart').data.map(trace => trace.meta)")
     return names
 
@@ -68,7 +68,7 @@ def layout(page: Page, axis: str) -> dict[str, Any]:
     return found
 
 
-def test_at_most_eight_curves_are_shown_at_first_and_a_click_on_a_name_changes_that(page: Page) -> None:
+def test_a_click_on_a_name_shows_or_hides_its_curve(page: Page) -> None:
     assert shown(page) == ["alpha", "beta"]
     toggle = page.locator("#toggles [data-curve='alpha']")
     assert toggle.get_attribute("aria-pressed") == "true"
@@ -82,10 +82,10 @@ def test_at_most_eight_curves_are_shown_at_first_and_a_click_on_a_name_changes_t
         assert shown(page) == curves
     page.get_by_role("button", name="all", exact=True).click()
     assert {"alpha", "alpha+qr"} < set(shown(page))
-    assert any("/" in name for name in shown(page)), "published curves are a click away"
+    assert any("/" in name for name in shown(page)), "published curves can be added"
 
 
-def test_the_view_of_the_page_and_that_of_the_figure_are_one(page: Page) -> None:
+def test_page_and_interactive_figure_share_one_view(page: Page) -> None:
     page.evaluate("""() => {
         window.views = [];
         document.addEventListener("view", ({ detail }) => window.views.push(detail));
@@ -93,7 +93,7 @@ def test_the_view_of_the_page_and_that_of_the_figure_are_one(page: Page) -> None
     }""")
     assert shown(page) == ["beta"]
     assert page.locator("#metric").input_value() == "ms_ssim_db"
-    assert page.evaluate("window.views.length") == 1, "who hears a view does not answer"
+    assert page.evaluate("window.views.length") == 1, "a received view must not be sent again"
     page.locator("#toggles [data-curve='alpha']").click()
     assert page.evaluate("window.views[1]") == {
         "metric": "ms_ssim_db", "anchor": page.locator("#anchor").input_value(), "codecs": ["beta", "alpha"]
@@ -115,7 +115,7 @@ def test_the_rate_axis_is_logarithmic_or_linear(page: Page) -> None:
     assert layout(page, "xaxis")["range"][0] == 0
 
 
-def test_pointing_at_a_point_shows_rate_quality_setting_and_version(page: Page) -> None:
+def test_hovering_over_a_point_shows_rate_quality_setting_and_version(page: Page) -> None:
     page.get_by_role("button", name="none").click()
     page.locator("#toggles [data-curve='alpha']").click()
     page.locator("#chart").scroll_into_view_if_needed()
@@ -135,7 +135,7 @@ def test_pointing_at_a_point_shows_rate_quality_setting_and_version(page: Page) 
     assert "2.0" in text
 
 
-def test_nothing_of_plotly_can_send_anything_away(page: Page) -> None:
+def test_plotly_cannot_send_data(page: Page) -> None:
     titles: list[str] = page.evaluate("[...document.querySelectorAll('.modebar-btn')].map(b => b.dataset.title)")
     assert titles == ["Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"]
     config = page.evaluate("chart._context")
@@ -186,7 +186,7 @@ def test_the_rate_saved_is_drawn_against_the_chosen_anchor(page: Page) -> None:
     assert "alpha" in shown(page)
 
 
-def test_pictures_one_by_one_and_time_against_rate_have_figures(page: Page) -> None:
+def test_bd_rates_per_picture_and_over_time_have_figures(page: Page) -> None:
     page.locator("#view").select_option("images")
     assert len(page.evaluate("chart.data.find(trace => trace.meta === 'beta').x")) == 4
     page.locator("#view").select_option("times")
@@ -195,7 +195,7 @@ def test_pictures_one_by_one_and_time_against_rate_have_figures(page: Page) -> N
     assert layout(page, "xaxis")["title"]["text"] == "milliseconds to encode a picture"
 
 
-def test_no_control_is_there_without_effect(page: Page) -> None:
+def test_controls_without_effect_are_hidden(page: Page) -> None:
     published = page.locator("#toggles [data-curve*='/']").first
     for view, drawn in {"rd": True, "difference": True, "images": False, "times": False}.items():
         page.locator("#view").select_option(view)
@@ -212,7 +212,7 @@ def test_the_chart_follows_the_theme(page: Page) -> None:
     page.wait_for_function(f"{colour} !== {light!r}")
 
 
-def test_a_verdict_opens_to_its_rule(page: Page) -> None:
+def test_a_claim_unfolds_its_rule(page: Page) -> None:
     claim = page.locator("#claim-joint-jpeg details")
     claim.locator("summary").click()
     assert "Rule: holds if" in (claim.text_content() or "")
@@ -221,8 +221,8 @@ def test_a_verdict_opens_to_its_rule(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_names_in_the_figures_of_costs_cover_no_other_text(browser: Browser, tmp_path: Path, width: int) -> None:
-    """The figure with all published codecs whose costs are stated, and ours among them, as wide as a page has it."""
+def test_names_in_cost_figures_do_not_overlap_other_text(browser: Browser, tmp_path: Path, width: int) -> None:
+    """All published codecs with stated costs and ours, at the width of the figure on a page."""
     points, stated = published.load().query("dataset == 'kodak'"), published.stated_costs()
     stated = stated[stated["curve"].isin(published.published_names(points))]
     anchor = published_curve(points, "tfc/bpg444")

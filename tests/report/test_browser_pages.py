@@ -1,4 +1,4 @@
-"""Whole pages in a real browser, from file://, as somebody gets them who was sent the folder."""
+"""Whole pages in a browser, opened from file://."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Visit(NamedTuple):
 
 @pytest.fixture(scope="module", params=[(1280, "light"), (390, "dark")], ids=["desktop", "phone"])
 def visits(browser: Browser, pages: list[Path], request: pytest.FixtureRequest) -> Iterator[list[Visit]]:
-    """Every page, wide by day and narrow by night."""
+    """Every page, wide in the light theme and narrow in the dark theme."""
     width, theme = request.param
     size = {"width": width, "height": 900}
     found = [Visit(path, width, *open_page(browser, path, viewport=size, color_scheme=theme)) for path in pages]
@@ -37,7 +37,9 @@ def visits(browser: Browser, pages: list[Path], request: pytest.FixtureRequest) 
         visit.page.context.close()
 
 
-def test_every_page_is_whole_quiet_and_offline(visits: list[Visit], request: pytest.FixtureRequest) -> None:
+def test_pages_fit_their_width_without_console_messages_or_requests(
+    visits: list[Visit], request: pytest.FixtureRequest
+) -> None:
     for path, width, page, console, requests in visits:
         assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
         page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
@@ -51,12 +53,12 @@ def test_every_page_is_whole_quiet_and_offline(visits: list[Visit], request: pyt
         assert page.evaluate(broken) == []
         assert console == []
         assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
-        if request.config.option.markexpr == "browser":  # nox -s browser: somebody looks at them
+        if request.config.option.markexpr == "browser":  # nox -s browser: for visual inspection
             SCREENSHOTS.mkdir(parents=True, exist_ok=True)
             page.screenshot(path=SCREENSHOTS / f"{path.stem}-{width}.png", full_page=True)
 
 
-def test_axe_finds_nothing_to_complain_of(visits: list[Visit]) -> None:
+def test_axe_finds_no_accessibility_violations(visits: list[Visit]) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     for path, _, page, _, _ in visits:
         page.set_viewport_size({"width": 1280, "height": 720})
@@ -83,7 +85,7 @@ def test_the_page_needs_no_javascript(browser: Browser, report: Path) -> None:
     assert page.locator(".matrix:visible, #rates-table:visible").count() == 4
 
 
-def test_every_link_within_the_folder_leads_somewhere(browser: Browser, report: Path) -> None:
+def test_local_links_have_targets(browser: Browser, report: Path) -> None:
     page, _, _ = open_page(browser, report)
     targets: list[str] = page.evaluate("[...document.links].map(link => link.getAttribute('href'))")
     local = [target for target in targets if "://" not in target]

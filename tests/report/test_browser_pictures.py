@@ -1,4 +1,4 @@
-"""The page of pictures in a real browser."""
+"""The page of pictures in a browser."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def viewer(browser: Browser, report: Path) -> Iterator[Page]:
 LEFT, RIGHT = ".first img[data-side='left']", ".second img[data-side='right']"
 
 
-def test_the_first_choice_is_a_pair_side_by_side(viewer: Page) -> None:
+def test_the_first_view_is_a_pair_side_by_side(viewer: Page) -> None:
     assert viewer.locator(".pane:visible").count() == 2
     assert viewer.locator(LEFT).get_attribute("src") != viewer.locator(RIGHT).get_attribute("src")
     label = viewer.locator("#right-label").text_content() or ""
@@ -40,7 +40,7 @@ def test_the_first_choice_is_a_pair_side_by_side(viewer: Page) -> None:
     assert "dB)" in label
 
 
-def test_the_slider_moves_the_divide_between_two_pictures(viewer: Page) -> None:
+def test_the_slider_moves_the_divider(viewer: Page) -> None:
     viewer.locator("#mode").select_option("slider")
     viewer.locator("#slider").fill("25")
     assert viewer.locator(".pane:visible").count() == 1
@@ -76,7 +76,7 @@ def test_the_difference_of_equal_pictures_is_black(viewer: Page) -> None:
 
 
 def _colours(page: Page) -> set[Any]:
-    """The colours of the middle of the pictures on the screen."""
+    """Colours in the middle of the pictures on the screen."""
     shot = Image.open(io.BytesIO(page.locator(".first").screenshot())).convert("RGB")
     return {shot.getpixel((shot.width // 2 + x, shot.height // 2 + y)) for x in (-50, 0, 50) for y in (-50, 0, 50)}
 
@@ -124,7 +124,7 @@ def test_the_keyboard_zooms_pans_swaps_and_shows_the_difference(viewer: Page) ->
     assert viewer.locator("#mode").input_value() == "difference"
 
 
-def test_crops_are_there_without_a_viewer_and_in_print(browser: Browser, report: Path) -> None:
+def test_crops_are_shown_without_javascript_and_in_print(browser: Browser, report: Path) -> None:
     page, _, _ = open_page(browser, report.parent / "pictures.html", java_script_enabled=False)
     page.emulate_media(media="print")
     assert page.locator(".crop img:visible").count() == 3

@@ -1,4 +1,4 @@
-"""The page on cca: its numbers are those that were built in, and each is in a table beside it."""
+"""The page on cca has the constructed numbers, each of which is in a CSV file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def page(planes_report: Path) -> Page:
     return Page(planes_report / "cca.html")
 
 
-def test_it_is_html_without_an_error_and_every_link_leads_somewhere(planes_report: Path, page: Page) -> None:
+def test_the_page_is_valid_html_and_its_links_have_targets(planes_report: Path, page: Page) -> None:
     html5lib.HTMLParser(strict=True).parse(page.html)
     assert "cca.html" in Page(planes_report / "index.html").values("href")
     for link in page.values("href"):
@@ -32,13 +32,13 @@ def test_it_is_html_without_an_error_and_every_link_leads_somewhere(planes_repor
         assert (planes_report / path).is_file() if path else anchor in page.values("id"), link
 
 
-def test_every_number_is_in_a_table_beside_it(planes_report: Path) -> None:
+def test_every_number_is_in_a_csv_file(planes_report: Path) -> None:
     numbers = cell_numbers(planes_report / "cca.html")
     assert len(numbers) > 50
     assert not [number for number in numbers if number not in spelt(planes_report)]
 
 
-def test_the_rates_are_those_that_were_built_in_on_every_metric(planes_report: Path, page: Page) -> None:
+def test_bd_rates_have_the_constructed_values_on_every_metric(planes_report: Path, page: Page) -> None:
     table = pd.read_csv(planes_report / "tables" / "cca_bd_rates.csv")
     expected = {"joint-yuv": 1 / 1.25, "joint": 1 / 1.5, "jpeg": 1 / 2}
     for anchor, ratio in expected.items():
@@ -50,26 +50,26 @@ def test_the_rates_are_those_that_were_built_in_on_every_metric(planes_report: P
     assert {"bpg-420", "vvc"}.isdisjoint(table["anchor"])
 
 
-def test_a_difference_too_large_for_one_slope_is_no_rate(planes_report: Path) -> None:
+def test_a_large_difference_in_loss_is_not_given_as_a_rate(planes_report: Path) -> None:
     table = pd.read_csv(planes_report / "tables" / "cca_ablation_table.csv")
     ((_, shown),) = parts(table.assign(rate_equivalent_percent=[0, -17.72, 27.8, 256.66]))
     assert [row[4].text for row in shown.rows] == [NOTHING, "\N{MINUS SIGN}17.7", NOTHING, NOTHING]
 
 
-def test_a_figure_of_each_plane_shows_the_compared_curves_alone(planes_report: Path) -> None:
+def test_figures_of_each_plane_show_only_the_compared_curves(planes_report: Path) -> None:
     drawn = {path.stem for path in (planes_report / "figures").glob("cca_rd_*.svg")}
     assert drawn == {f"cca_rd_{name}_db" for name in ("psnr_yuv", "psnr_y", "psnr_u", "psnr_v", "ms_ssim_y")}
     points = pd.read_csv(planes_report / "figures" / "cca_rd_psnr_yuv_db.csv")
     assert set(points["curve"]) == {"cca", "cca-int", "joint-yuv", "joint", "jpeg"}
 
 
-def test_the_ceiling_of_the_round_trip_is_there(page: Page, planes_report: Path) -> None:
+def test_the_page_has_the_ceiling_of_the_round_trip(page: Page, planes_report: Path) -> None:
     ceilings = pd.read_csv(planes_report / "tables" / "round_trip_ceilings.csv").set_index("axis")["ceiling_db"]
     assert ceilings["psnr_y_db"] == pytest.approx(68.13, abs=0.01)
     assert "68.13" in page.text
 
 
-def test_the_parts_are_beside_the_paper_s_choice(page: Page, planes_report: Path) -> None:
+def test_variants_of_the_ablation_are_compared_with_the_reference(page: Page, planes_report: Path) -> None:
     table = pd.read_csv(planes_report / "tables" / "cca_ablation_table.csv").set_index("variant")
     assert (table["loss_difference_percent"] > 0).to_dict() == {
         "igu": False,
@@ -84,7 +84,7 @@ def test_the_parts_are_beside_the_paper_s_choice(page: Page, planes_report: Path
     ] == []
 
 
-def test_fixed_point_is_compared_with_its_own_float_model(page: Page, planes_report: Path) -> None:
+def test_fixed_point_is_compared_with_its_float_model(page: Page, planes_report: Path) -> None:
     table = pd.read_csv(planes_report / "tables" / "fixed_point_bd_rates.csv")
     assert set(table["anchor"]) == {"cca"}
     assert table["bd_rate_pchip_percent"].to_numpy() == pytest.approx(1.0, abs=0.1)
@@ -93,13 +93,13 @@ def test_fixed_point_is_compared_with_its_own_float_model(page: Page, planes_rep
     assert "Cca-int" in page.text
 
 
-def test_files_that_do_not_decode_are_counted_over_the_qualities(page: Page) -> None:
+def test_failed_files_are_counted_over_all_qualities(page: Page) -> None:
     assert "5 of 48" in page.text
     assert "0 of 24" in page.text
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_experiments_alone_make_a_page_and_nothing_makes_none(synthetic: Synthetic, tmp_path: Path) -> None:
+def test_the_page_exists_with_experiments_only(synthetic: Synthetic, tmp_path: Path) -> None:
     for row in synthetic.tables["measurements"]:
         del row["mse_y"], row["ms_ssim"]
     export = synthetic.write(tmp_path / "export")

@@ -1,4 +1,4 @@
-"""What is cited exists, and nothing that can be drawn is without a citation."""
+"""Cited works exist, and everything that can be drawn has a citation."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_curves_cite_the_paper_of_their_method() -> None:
     ]
 
 
-def test_the_citation_file_and_the_bibliography_say_the_same_of_bench() -> None:
+def test_the_citation_file_and_the_bibliography_agree_on_bench() -> None:
     text = (Path(__file__).parents[2] / "CITATION.cff").read_text(encoding="utf-8")
     said = dict(re.findall(r'^(?:  - )?(\w[\w-]*): "?(.*?)"?$', text, re.MULTILINE))
     entry = ENTRIES["bench"]

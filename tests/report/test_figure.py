@@ -1,4 +1,4 @@
-"""A figure's description, and that all that is drawn from it has the same curves, numbers and looks."""
+"""Descriptions of figures, and their curves, numbers and looks in every output format."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOOKS = {name: Look.at(place, f"series-{place}") for place, name in enumerate(("
 
 
 def figure(**options: object) -> Figure:
-    """Two curves, the second in doubt and with a gap, and a line that belongs to none."""
+    """Two curves, the second unreliable and with a gap, and an auxiliary line."""
     series = (
         Series.of(
             "joint", "Joint & more", LOOKS["joint"], ([0.1, 0.2, 0.4], [30, 32, 34]), notes=["q 1", "q 2", "q 3"]
@@ -45,7 +45,7 @@ def figure(**options: object) -> Figure:
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Axes, Legend | None]]:
-    """What matplotlib was asked to draw: the axes with their lines, of each figure that is saved."""
+    """Axes and legend of each figure that matplotlib saves."""
     found: list[tuple[Axes, Legend | None]] = []
     save = Canvas.savefig
 
@@ -121,7 +121,7 @@ def test_latex_has_the_points_and_the_legend_and_is_balanced() -> None:
     assert text.count("forget plot") == 1
 
 
-def test_less_is_better_turns_the_axis_in_every_form(drawn: list[tuple[Axes, Legend | None]]) -> None:
+def test_an_axis_on_which_lower_is_better_is_reversed_in_every_format(drawn: list[tuple[Axes, Legend | None]]) -> None:
     turned = Figure("a", "", Scale("x"), Scale("error", descending=True), figure().series)
     drawing(turned)
     assert drawn[0][0].yaxis_inverted()
@@ -129,7 +129,7 @@ def test_less_is_better_turns_the_axis_in_every_form(drawn: list[tuple[Axes, Leg
     assert "y dir=reverse" in pgf_text(turned)
 
 
-def test_names_at_points_take_the_place_of_a_legend(drawn: list[tuple[Axes, Legend | None]]) -> None:
+def test_names_at_points_replace_the_legend(drawn: list[tuple[Axes, Legend | None]]) -> None:
     points = [Series.of(n, n.title(), LOOKS[n], ([x], [1]), line=False) for n, x in (("joint", 1), ("jpeg", 2))]
     drawing(Figure("a", "", Scale("x"), Scale("y"), tuple(points), names_at_points=True))
     axes, legend = drawn[0]
@@ -144,7 +144,7 @@ def test_ticks_of_a_logarithmic_axis_are_round_and_few() -> None:
     assert log_ticks(1e-5, 1) == pytest.approx([1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1])
 
 
-def test_numbers_below_an_axis_do_not_touch_nor_leave_the_figure(drawn: list[tuple[Axes, Legend | None]]) -> None:
+def test_tick_labels_do_not_overlap_or_leave_the_figure(drawn: list[tuple[Axes, Legend | None]]) -> None:
     rows = pd.DataFrame({"label": ["VVC 4:2:0 10 bit (vvenc)"], "value": [100.0], "low": [-20.0], "high": [250.0]})
     found = interval_figure("x", "", "difference", rows, ("label", "value", "low", "high"))
     assert found is not None
@@ -198,7 +198,7 @@ def test_the_front_steps_from_point_to_point_and_names_each() -> None:
     assert found.x.limits[1] > 200
 
 
-def test_costs_of_others_are_hollow_and_the_key_says_what_markers_mean() -> None:
+def test_published_costs_have_hollow_markers_and_a_legend() -> None:
     rows = pd.DataFrame(
         [
             ("macs", "joint", "Joint", 24.0, False, "measured", 10.0, "", False),
@@ -234,7 +234,7 @@ def test_each_value_of_a_column_has_a_line() -> None:
     assert line_figure("x", "", rows.assign(psnr=np.nan), Scale("epoch"), Scale("PSNR"), columns=columns) is None
 
 
-def test_epochs_have_ticks_at_whole_numbers_alone() -> None:
+def test_epochs_have_integer_ticks() -> None:
     rows = pd.DataFrame({"model": "joint+qr", "quality": 3.0, "metric": "mse", "alpha": 0.1, "epoch": [1, 2]})
     (found,) = epoch_plots(rows.assign(psnr_db=[30.0, 31.0]))
     assert found.x.whole

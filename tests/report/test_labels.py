@@ -1,4 +1,4 @@
-"""Names in a scatter of codecs: beside their own points, and not on one another."""
+"""Names in scatter plots are beside their points and do not overlap."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.report.labels import LINE_POINTS, MARKER_POINTS, PLACES, places
 AREA = np.array([370.0, 240.0])
 
 
-def test_names_of_crowded_points_do_not_cover_each_other_nor_a_point_nor_the_front() -> None:
+def test_names_of_crowded_points_do_not_overlap_names_markers_or_lines() -> None:
     points = np.array([[100.0, 100.0], [104.0, 103.0], [98.0, 112.0], [300.0, 50.0]])
     names = ["Joint", "Attention", "Mean & scale hyperprior", "VVC"]
     line = np.array([[104.0, 103], [300, 103], [300, 50]])
@@ -34,12 +34,12 @@ def test_a_name_is_nearest_to_its_own_marker() -> None:
         assert place.has_leader or int(np.argmin(away)) == index
 
 
-def test_no_name_leaves_the_axes_where_there_is_room() -> None:
+def test_names_stay_within_the_axes() -> None:
     (place,) = places(np.array([[360.0, 120.0]]), ["VVC 4:2:0 10 bit"], [], AREA, 6.0)
     box = place.box(np.array([360.0, 120.0]), 96)
     assert (box[:2] >= 0).all()
     assert (box[2:] <= AREA).all()
 
 
-def test_a_point_alone_has_its_name_in_the_first_place() -> None:
+def test_a_single_point_has_its_name_at_the_preferred_position() -> None:
     assert places(np.array([[10.0, 10.0]]), ["JPEG"], [], AREA, 6.0) == [PLACES[0]]

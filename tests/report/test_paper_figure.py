@@ -1,4 +1,4 @@
-"""One figure for a paper: its size, its curves, its numbers in other forms, and what it cites."""
+"""Figures for papers: size, curves, files in all formats, and citations."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_curve_differs_from_the_others_in_colour_marker_and_pattern(choice
     assert [series.look.hollow for series in figure.series] == [False, True, True, True]
 
 
-def test_the_rates_are_those_of_ones_own_curve_or_those_asked_for(choice: Choice) -> None:
+def test_the_range_of_rates_is_that_of_the_users_curve_or_as_requested(choice: Choice) -> None:
     assert PaperFigure().figure(choice).x.limits == pytest.approx((0.1 / 1.5, 0.8 * 1.5))
     figure = PaperFigure(rates="0.3:0.5").figure(choice)
     assert figure.x.limits == (0.3, 0.5)
@@ -52,9 +52,7 @@ def test_the_rates_are_those_of_ones_own_curve_or_those_asked_for(choice: Choice
 
 
 @pytest.mark.parametrize(("width", "mm"), [("column", 88.9), ("page", 181.9), ("120", 120), ("120mm", 120)])
-def test_a_figure_is_as_wide_as_a_column_or_what_is_asked_for(
-    choice: Choice, tmp_path: Path, width: str, mm: float
-) -> None:
+def test_a_figure_has_the_requested_width(choice: Choice, tmp_path: Path, width: str, mm: float) -> None:
     pdf, png, _ = write_figure(choice, PaperFigure(width), tmp_path / "a", ["pdf", "png"])
     box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", pdf.read_bytes())
     assert box
@@ -64,9 +62,7 @@ def test_a_figure_is_as_wide_as_a_column_or_what_is_asked_for(
         assert picture.height < 1.05 * picture.width
 
 
-def test_all_forms_and_the_bibliography_lie_beside_each_other_and_are_the_same_again(
-    choice: Choice, tmp_path: Path
-) -> None:
+def test_files_of_all_formats_are_reproducible(choice: Choice, tmp_path: Path) -> None:
     paths = write_figure(choice, PaperFigure(), tmp_path / "one" / "rd.v2.pdf", FORMS)
     assert [path.name for path in paths] == [f"rd.v2.{form}" for form in (*FORMS, "bib")]
     again = write_figure(choice, PaperFigure(), tmp_path / "two" / "rd.v2", FORMS)
@@ -91,7 +87,7 @@ def test_the_csv_and_the_pgf_have_the_points_of_the_curves(choice: Choice, tmp_p
     assert len(set(re.findall(r"\\definecolor\{(\w+)\}\{HTML\}\{[0-9A-F]{6}\}", text))) == len(NAMES)
 
 
-def test_the_bibliography_has_what_the_figure_uses_and_nothing_else(choice: Choice, tmp_path: Path) -> None:
+def test_the_bibliography_has_exactly_the_works_of_the_figure(choice: Choice, tmp_path: Path) -> None:
     (bib,) = write_figure(choice, PaperFigure(), tmp_path / "rd", [])
     keys = re.findall(r"^@\w+\{(.*),$", bib.read_text(), re.MULTILINE)
     assert set(keys) == {
@@ -114,7 +110,7 @@ def test_the_bibliography_has_what_the_figure_uses_and_nothing_else(choice: Choi
         (PaperFigure(rates="50:60"), "--rates 50:60: no curve has points in this range"),
     ],
 )
-def test_a_size_or_window_that_is_none_is_one_clear_line(
+def test_an_invalid_width_or_range_of_rates_is_an_error(
     choice: Choice, tmp_path: Path, figure: PaperFigure, message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
@@ -122,7 +118,7 @@ def test_a_size_or_window_that_is_none_is_one_clear_line(
     assert not list(tmp_path.iterdir())
 
 
-def test_forms_are_a_list_of_known_ones() -> None:
+def test_formats_are_parsed_and_unknown_ones_rejected() -> None:
     assert forms_of("PDF, csv,pdf") == ("pdf", "csv")
     with pytest.raises(UsageError, match="unknown format 'jpg'"):
         forms_of("pdf,jpg")
@@ -130,7 +126,7 @@ def test_forms_are_a_list_of_known_ones() -> None:
         forms_of(",")
 
 
-def test_what_is_measured_is_cited_with_its_weights_and_metric(tmp_path: Path) -> None:
+def test_measured_curves_are_cited_with_weights_and_metric(tmp_path: Path) -> None:
     synthetic = garden()
     synthetic.add_codec("joint+qr", "Joint, rectified")
     synthetic.add_curve("joint+qr", rate=0.7, weights="zoo")
@@ -142,7 +138,7 @@ def test_what_is_measured_is_cited_with_its_weights_and_metric(tmp_path: Path) -
     assert [series.look.hollow for series in PaperFigure().figure(choice).series] == [False, False]
 
 
-def test_where_less_is_better_files_have_the_values_and_better_is_up(tmp_path: Path) -> None:
+def test_files_of_a_metric_on_which_lower_is_better_have_its_values(tmp_path: Path) -> None:
     synthetic = garden()
     synthetic.tables["metrics"].append({"metric": "worst", "title": "Largest error", "higher_is_better": 0})
     for row in synthetic.tables["measurements"]:

@@ -1,4 +1,4 @@
-"""Which pictures stand beside each other at first."""
+"""The first pair of pictures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROWS = pd.DataFrame(
 ).assign(codec=lambda rows: rows["name"])
 
 
-def test_the_papers_codec_stands_beside_the_conventional_one_nearest_in_rate() -> None:
+def test_the_first_pair_is_a_codec_of_the_papers_and_the_conventional_one_nearest_in_rate() -> None:
     assert first_pair(ROWS) == ("joint", "jpeg")
     assert first_pair(ROWS[ROWS["name"] != "joint"]) == ("attn", "jpeg")
     assert first_pair(ROWS[~ROWS["name"].isin(["joint", "attn"])]) == ("webp", "bpg-444")

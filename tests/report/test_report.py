@@ -65,9 +65,7 @@ print("torch" in sys.modules)
 """
 
 
-def test_the_same_export_gives_the_same_bytes_in_a_process_that_needs_no_torch(
-    out: Path, full_export: Path, tmp_path: Path
-) -> None:
+def test_a_new_process_writes_the_same_bytes_without_torch(out: Path, full_export: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITE, str(full_export), str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
@@ -77,7 +75,7 @@ def test_the_same_export_gives_the_same_bytes_in_a_process_that_needs_no_torch(
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_of_an_earlier_report_only_files_of_others_stay(brief: Synthetic, tmp_path: Path) -> None:
+def test_files_of_an_earlier_report_are_removed_and_others_kept(brief: Synthetic, tmp_path: Path) -> None:
     for table in ("measurements", "images", "datasets"):
         rows = brief.tables[table]
         brief.tables[table] = [row | {"dataset": name} for row in rows for name in ("garden", "orchard")]
@@ -90,7 +88,7 @@ def test_of_an_earlier_report_only_files_of_others_stay(brief: Synthetic, tmp_pa
     assert _files(out).keys() == manifest.listed(out / manifest.REPORT) | {manifest.REPORT, "own.html"}
 
 
-def test_figures_for_a_paper_are_the_same_bytes_too(synthetic: Synthetic, tmp_path: Path) -> None:
+def test_figures_for_a_paper_are_reproducible(synthetic: Synthetic, tmp_path: Path) -> None:
     rows = [row for row in synthetic.tables["measurements"] if row["codec"] == "alpha"]
     synthetic.tables["measurements"] = [{k: v for k, v in row.items() if k not in {"mse_y", "ms_ssim"}} for row in rows]
     export = synthetic.write(tmp_path / "export")
@@ -102,7 +100,7 @@ def test_figures_for_a_paper_are_the_same_bytes_too(synthetic: Synthetic, tmp_pa
     assert all(path.stat().st_size > 1000 for path in files)
 
 
-def test_the_page_asks_for_nothing_from_elsewhere(page: Page) -> None:
+def test_the_page_loads_nothing_from_other_hosts(page: Page) -> None:
     assert not [tag for tag, _ in page.tags if tag in {"link", "img", "iframe"}]
     assert all(source.startswith("assets/") for source in page.values("src"))
     outside = [attrs for tag, attrs in page.tags if tag != "a" and "http" in str(attrs.get("href"))]
@@ -113,7 +111,7 @@ def test_the_page_asks_for_nothing_from_elsewhere(page: Page) -> None:
     assert not [url for url in re.findall(r"url\(([^)]*)\)", page.html) if not url.startswith("#")]
 
 
-def test_every_link_within_the_report_leads_somewhere(page: Page, out: Path) -> None:
+def test_links_within_the_report_have_targets(page: Page, out: Path) -> None:
     ids = page.values("id")
     assert len(ids) == len(set(ids))
     for reference in page.values("href") + page.values("xlink:href"):
@@ -125,7 +123,7 @@ def test_every_link_within_the_report_leads_somewhere(page: Page, out: Path) -> 
         assert names in ids
 
 
-def test_every_number_of_the_pages_is_in_the_csv_files_beside_them(out: Path) -> None:
+def test_every_number_of_the_pages_is_in_a_csv_file(out: Path) -> None:
     for path in sorted(out.glob("*.html")):
         numbers = cell_numbers(path)
         assert len(numbers) > 3 or path.name == "pictures.html"
@@ -161,14 +159,14 @@ def test_the_numbers_of_the_interactive_figures_are_those_of_the_csv_files(page:
         assert (bpp, psnr) == pytest.approx(tuple(points.loc[(name, quality), ["bpp", "psnr_db"]]), rel=1e-5)
 
 
-def test_every_page_is_html_without_an_error(out: Path) -> None:
+def test_every_page_is_valid_html(out: Path) -> None:
     pages = sorted(out.glob("*.html"))
     assert [path.stem for path in pages] == ["ablation", "index", "pictures", "rectifier"]
     for path in pages:
         html5lib.HTMLParser(strict=True).parse(path.read_text())
 
 
-def test_the_rectifier_and_the_ablation_show_what_was_built_in(out: Path) -> None:
+def test_rectifier_and_ablation_have_the_constructed_values(out: Path) -> None:
     rectifier, ablation = Page(out / "rectifier.html"), Page(out / "ablation.html")
     assert "+0.200" in rectifier.text
     assert "19.0" in rectifier.text  # percent of the error, at quality 10
@@ -176,7 +174,7 @@ def test_the_rectifier_and_the_ablation_show_what_was_built_in(out: Path) -> Non
     assert signed((0.46 + 1) / (0.41 + 1) * 100 - 100, 2) in ablation.text  # bpp_z is 1 in both
 
 
-def test_gains_stand_with_their_intervals_and_what_came_out_stands_first(out: Path) -> None:
+def test_gains_have_intervals_and_the_page_begins_with_the_result(out: Path) -> None:
     rectifier = Page(out / "rectifier.html")
     assert "+0.200 +0.200 to" not in rectifier.text  # four pictures have no interval
     gains = pd.read_csv(out / "tables" / "rectifier_gains.csv").assign(psnr_gain_low_db=0.1, psnr_gain_high_db=0.3)
@@ -185,25 +183,25 @@ def test_gains_stand_with_their_intervals_and_what_came_out_stands_first(out: Pa
     assert "Result: +0.200 dB of PSNR on average over 1 model" in rectifier.text
 
 
-def test_a_share_says_of_how_many_it_is(page: Page) -> None:
+def test_shares_state_the_number_of_cases(page: Page) -> None:
     assert "1 of 1 searches" in page.text
     assert "100 % of" not in page.text
 
 
-def test_pairs_of_times_say_how_many_they_are_at_which_qualities_and_how_far_they_scatter() -> None:
+def test_paired_times_state_qualities_number_and_range() -> None:
     row = dict.fromkeys(TIMES, "") | {"qualities": "3", "tasks": 4, "base_s": 0.1, "with_s": 0.15}
     (shown,) = times.pairs(pd.DataFrame([row | {"ratio": 1.5, "ratio_low": 0.95, "ratio_high": 1.6}])).rows
     assert [shown[4].text, shown[5].text] == ["3", 4]
     assert (shown[-1].text, shown[-1].below) == ("+50.0", "\N{MINUS SIGN}5.0 to +60.0")
 
 
-def test_weights_whose_validation_nobody_knows_have_none() -> None:
+def test_weights_without_a_validation_record_have_an_empty_cell() -> None:
     row = dict.fromkeys((*WEIGHTS, *ORIGINS), "") | {"quality": 3.0, "quantised_from": "joint@3"}
     row |= dict.fromkeys(("lmbda", "total_steps", "seconds", "validation_bpp", "validation_psnr_db"), math.nan)
     assert provenance.weights(pd.DataFrame([row])).rows[0][-2].text == NOTHING
 
 
-def test_a_learned_codec_of_other_qualities_than_the_first_of_its_family_is_told(tmp_path: Path) -> None:
+def test_learned_codecs_with_other_qualities_than_their_family_are_listed(tmp_path: Path) -> None:
     export = orchard()
     export.tables["measurements"] = [
         row for row in export.tables["measurements"] if row["codec"] != "cca-int" or row["quality"] in {10, 50}
@@ -220,23 +218,23 @@ def test_equal_remarks_have_one_number() -> None:
 
 
 def _figure(page: Page, name: str) -> str:
-    """A figure of a page with its words."""
+    """The HTML of a figure of a page."""
     return page.html.partition(f'<figure id="{name}"')[2].partition("</figure>")[0]
 
 
-def test_figures_say_what_they_are_against_and_show_one_setting_of_each_codec(page: Page) -> None:
+def test_figures_name_the_anchor_and_show_one_setting_of_each_codec(page: Page) -> None:
     figure = _figure(page, "per_image_psnr_db")
     assert "BD-rate against Alpha" in figure
     assert "Beta" in figure
     assert "Alpha, rectified" not in figure
 
 
-def test_every_figure_says_which_curves_it_has(page: Page) -> None:
+def test_every_figure_names_its_curves(page: Page) -> None:
     assert re.findall(r">(Alpha|Beta)</text>", _figure(page, "rd_psnr_db")) == ["Alpha", "Beta"]
     assert re.findall(r">(Alpha|Beta)</text>", _figure(page, "difference_psnr_db")) == ["Beta"]
 
 
-def test_every_figure_has_files_of_its_drawing_its_points_and_its_latex(page: Page, out: Path) -> None:
+def test_every_figure_has_svg_csv_and_latex_files(page: Page, out: Path) -> None:
     links = set(page.values("href"))
     figures = [attrs["id"] for tag, attrs in page.tags if tag == "figure"]
     assert len(figures) >= 6
@@ -255,7 +253,7 @@ def test_each_figure_is_drawn_once(full_export: Path, tmp_path: Path, monkeypatc
     assert len(drawn) == len(set(drawn)) == len(list((tmp_path / "figures").rglob("*.svg")))
 
 
-def test_four_pictures_have_no_interval_and_the_reason_instead(page: Page, out: Path) -> None:
+def test_four_pictures_have_a_reason_instead_of_an_interval(page: Page, out: Path) -> None:
     assert "No interval: 4 pictures; at least 5 are needed." in page.text
     rates = pd.read_csv(out / "tables" / "bd_rates.csv")
     assert rates[["interval_low_percent", "interval_high_percent"]].isna().all(axis=None)
@@ -268,7 +266,7 @@ def test_gains_of_the_rectifier_have_a_panel_for_each_model(out: Path) -> None:
     assert re.findall(r">(\+[^<]*)</text>", _figure(page, "rectifier_psnr_gain_db")) == ["+qr (rectifier)"]
 
 
-def test_a_learned_codec_of_fewer_qualities_has_no_place_among_times_and_rates(tmp_path: Path) -> None:
+def test_a_learned_codec_with_fewer_qualities_is_excluded_from_times_and_rates(tmp_path: Path) -> None:
     export = orchard()
     for codec in ("cca-int", "jpeg"):
         kept = [row for row in export.tables["measurements"] if row["codec"] != codec or row["quality"] < 60]
@@ -279,7 +277,7 @@ def test_a_learned_codec_of_fewer_qualities_has_no_place_among_times_and_rates(t
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_a_learned_codec_stands_beside_the_one_that_lacks_what_it_adds(tmp_path: Path) -> None:
+def test_component_gains_compare_codecs_with_and_without_a_component(tmp_path: Path) -> None:
     page = _report(orchard(), tmp_path)
     section = page.text[page.text.index("Component gain") :]
     assert "\N{MINUS SIGN}20.0" in section
@@ -288,7 +286,7 @@ def test_a_learned_codec_stands_beside_the_one_that_lacks_what_it_adds(tmp_path:
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_quantisation_errors_have_a_section_where_they_were_measured(tmp_path: Path) -> None:
+def test_measured_quantisation_errors_have_a_section(tmp_path: Path) -> None:
     export = orchard()
     for row in export.tables["measurements"]:
         if row["codec"] == "cca":
@@ -302,7 +300,7 @@ def test_quantisation_errors_have_a_section_where_they_were_measured(tmp_path: P
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synthetic, tmp_path: Path) -> None:
+def test_missing_content_is_listed_with_the_command_that_adds_it(brief: Synthetic, tmp_path: Path) -> None:
     brief.tables["timings"] = []
     page = _report(brief, tmp_path)
     for sentence in (
@@ -317,8 +315,8 @@ def test_what_an_export_lacks_is_said_with_the_command_that_makes_it(brief: Synt
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_planes_and_times_that_were_measured_are_not_missing(tmp_path: Path) -> None:
-    export = orchard()  # planes of a set whose name says nothing of them, as that of a sample or a clip
+def test_measured_planes_and_times_are_not_listed_as_missing(tmp_path: Path) -> None:
+    export = orchard()  # a set of planes whose name does not contain yuv420
     page = _report(export, tmp_path)
     assert "Model costs are missing" in page.text
     assert "measured on YUV" not in page.text
@@ -342,7 +340,7 @@ def test_results_without_any_metric_are_refused(synthetic: Synthetic, tmp_path: 
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_a_second_image_set_has_a_page_of_its_own(synthetic: Synthetic, tmp_path: Path) -> None:
+def test_a_second_image_set_has_its_own_page(synthetic: Synthetic, tmp_path: Path) -> None:
     for row in list(synthetic.tables["measurements"]):
         del row["mse_y"], row["ms_ssim"]
         if row["image"] in {"aubergine", "beetroot"}:
@@ -366,20 +364,20 @@ def test_a_second_image_set_has_a_page_of_its_own(synthetic: Synthetic, tmp_path
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_a_picture_that_is_not_there_is_one_clear_line(full_export: Path, tmp_path: Path) -> None:
+def test_a_missing_picture_is_an_error(full_export: Path, tmp_path: Path) -> None:
     export = shutil.copytree(full_export, tmp_path / "export")
     next((export / "pictures").iterdir()).unlink()
     with pytest.raises(UsageError, match="write the pictures again"):
         write_report(export, tmp_path / "out")
 
 
-def test_the_rate_saved_is_the_one_that_was_built_in(page: Page, out: Path) -> None:
+def test_the_bd_rate_has_the_constructed_value(page: Page, out: Path) -> None:
     table = pd.read_csv(out / "tables" / "bd_rates.csv").query("anchor == 'alpha'").set_index(["test", "axis"])
     assert table.loc[("beta", "psnr_db"), "bd_rate_pchip_percent"] == pytest.approx((0.8 / 0.95 - 1) * 100, abs=0.05)
     assert "\N{MINUS SIGN}15.8" in page.text
 
 
-def test_hostile_names_are_text(brief: Synthetic, tmp_path: Path) -> None:
+def test_hostile_names_are_escaped(brief: Synthetic, tmp_path: Path) -> None:
     for table in brief.tables.values():
         for row in table:
             for column in ("codec", "title", "message", "machine", "command", "backend_version", "note", "image"):
@@ -399,14 +397,14 @@ def test_hostile_names_are_text(brief: Synthetic, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_an_imported_address_is_no_link_unless_it_is_one(brief: Synthetic, tmp_path: Path) -> None:
+def test_only_https_addresses_become_links(brief: Synthetic, tmp_path: Path) -> None:
     for row in brief.tables["published"]:
         row["url"] = "javascript:alert(1)"
     assert not [link for link in _report(brief, tmp_path).values("href") if "javascript" in link]
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_a_data_set_with_a_note_says_so_in_title_and_banner(brief: Synthetic, tmp_path: Path) -> None:
+def test_the_note_of_an_image_set_is_in_title_and_banner(brief: Synthetic, tmp_path: Path) -> None:
     brief.tables["datasets"][0]["note"] = (
         "These are not the Kodak pictures: results are not comparable with published ones."
     )
@@ -419,7 +417,7 @@ def test_a_data_set_with_a_note_says_so_in_title_and_banner(brief: Synthetic, tm
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_a_subset_says_so_and_shows_no_published_curve(brief: Synthetic, tmp_path: Path) -> None:
+def test_the_page_of_a_subset_has_no_published_curves(brief: Synthetic, tmp_path: Path) -> None:
     page = _report(brief, tmp_path, images=("aubergine", "beetroot"))
     assert "Image codecs on Garden, 2 of 4 pictures" in page.text
     assert "Only a part of the image set" in page.text
@@ -439,9 +437,7 @@ def test_incomplete_failed_absent_and_stale_are_listed_and_not_drawn(page: Page,
 
 
 @pytest.mark.parametrize("lacking", ["a picture too small for it", "not measured for one codec", "both"])
-def test_a_metric_that_some_lack_is_left_out_by_name_and_the_report_is_written(
-    synthetic: Synthetic, tmp_path: Path, lacking: str
-) -> None:
+def test_points_without_a_metric_are_omitted_with_a_reason(synthetic: Synthetic, tmp_path: Path, lacking: str) -> None:
     for row in synthetic.tables["measurements"]:
         if row["image"] == "dill" and lacking != "not measured for one codec":
             row["ms_ssim"] = "nan"
@@ -482,7 +478,7 @@ def test_the_data_set_with_the_most_points_is_reported_by_default(synthetic: Syn
     assert "no curves to show" in _report(synthetic, tmp_path, datasets=["corner"]).text
 
 
-def test_an_unknown_anchor_and_an_empty_export_are_one_clear_line(synthetic: Synthetic, tmp_path: Path) -> None:
+def test_an_unknown_anchor_and_an_empty_export_are_errors(synthetic: Synthetic, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'alpha'"):
         _report(synthetic, tmp_path, anchors=["alhpa"])
     synthetic.tables["measurements"] = []
@@ -490,9 +486,7 @@ def test_an_unknown_anchor_and_an_empty_export_are_one_clear_line(synthetic: Syn
         _report(synthetic, tmp_path)
 
 
-def test_one_codec_alone_has_a_page_and_a_note_that_is_no_warning_no_banner(
-    synthetic: Synthetic, tmp_path: Path
-) -> None:
+def test_a_single_codec_has_a_page_and_a_harmless_note_has_no_banner(synthetic: Synthetic, tmp_path: Path) -> None:
     synthetic.tables["datasets"][0]["note"] = "Converted from RGB: by ffmpeg."
     synthetic.tables["measurements"] = [row for row in synthetic.tables["measurements"] if row["codec"] == "alpha"]
     page = _report(synthetic, tmp_path)
@@ -518,7 +512,7 @@ def test_a_published_curve_can_be_the_anchor(full_export: Path, tmp_path: Path) 
         ("news_352x288.y4m, 352x288", "news-1a2b3c4d", "news_352x288.y4m"),
     ],
 )
-def test_a_data_set_has_its_name_as_people_write_it(
+def test_the_short_title_of_an_image_set(
     synthetic: Synthetic, tmp_path: Path, title: str, dataset: str, shown: str
 ) -> None:
     synthetic.tables["datasets"] = []
@@ -528,7 +522,7 @@ def test_a_data_set_has_its_name_as_people_write_it(
     assert short_title(main_results(synthetic.read(tmp_path), dataset, ())) == shown
 
 
-def test_a_part_is_named_like_the_whole_with_its_number_of_pictures(synthetic: Synthetic, tmp_path: Path) -> None:
+def test_a_part_is_named_like_the_whole_set_with_its_number_of_pictures(synthetic: Synthetic, tmp_path: Path) -> None:
     part = "garden-2of4-1a2b3c4d"
     synthetic.add_dataset(part, IMAGES[:2], note="A part of garden: results are not comparable with published ones.")
     synthetic.tables["datasets"][-1]["title"] = "Garden in a very long title of its own, 2 of 4 pictures"

@@ -1,4 +1,4 @@
-"""Curves can be told apart: measured from published, and each from all others."""
+"""Looks distinguish all curves, and measured from published ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_family_has_one_colour_and_its_curves_differ_in_marker_and_line() -> N
         assert len(set(colours)) == len(colours)
 
 
-def test_a_family_has_its_colour_on_every_page_and_shares_it_only_where_there_are_too_few() -> None:
+def test_a_family_has_one_colour_on_all_pages_and_shares_it_only_with_too_few_colours() -> None:
     few = {"joint", "joint-yuv", "cca", "jpeg", "bpg", "avif", "vvc"}
     many = {family.name for family in FAMILIES} - {"joint-yuv", "cca"}
     pages = [[family for family in FAMILIES if family.name in names] for names in (many, few)]
@@ -69,7 +69,7 @@ def test_a_figure_of_few_gives_codecs_of_one_family_one_colour() -> None:
     assert len({(look.marker, look.dash) for look in found.values()}) == 4
 
 
-def test_published_curves_are_hollow_and_pale_and_measured_ones_neither() -> None:
+def test_only_published_curves_are_hollow_and_pale() -> None:
     found = looks(FAMILIES, PUBLISHED, COLOURS)
     assert {name for name, look in found.items() if look.hollow} == set(PUBLISHED)
     assert {found[name].colour.partition("-")[0] for name in PUBLISHED} == {"reference"}
@@ -83,7 +83,7 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_every_line_stands_out_from_the_paper_in_both_themes() -> None:
+def test_lines_have_contrast_with_the_page_in_both_themes() -> None:
     for dark in (False, True):
         colours = css_variables(dark=dark)
         paper = _luminance(colours["paper"])
