@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import importlib.resources
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from bench.report.canvas import drawing, file_bytes, inline_svg, svg_file
@@ -97,9 +96,9 @@ def _page_files(page: Page, render: Callable[[Mapping[str, str]], str]) -> dict[
         page.file: lambda: render({name: inline_svg(name, drawn(name)) for name in figures}).encode()
     }
     for name, frame in page.tables.items():
-        files[_place("tables", page.folder, f"{name}.csv")] = functools.partial(_csv, frame)
+        files[f"{_folder('tables', page)}/{name}.csv"] = functools.partial(_csv, frame)
     for name, figure in figures.items():
-        place = _place("figures", page.folder, name)
+        place = f"{_folder('figures', page)}/{name}"
         files[f"{place}.svg"] = lambda name=name: svg_file(drawn(name))  # type: ignore[misc]
         files[f"{place}.csv"] = functools.partial(_csv, figure.table)
         files[f"{place}.pgf"] = lambda figure=figure: pgf_text(figure).encode()  # type: ignore[misc]
@@ -110,8 +109,9 @@ def _csv(frame: pd.DataFrame) -> bytes:
     return csv_text(frame, digits=DIGITS).encode()
 
 
-def _place(*parts: str) -> str:
-    return str(PurePosixPath(*parts))
+def _folder(kind: str, page: Page) -> str:
+    """Folder of the tables or figures of a page, relative to the report."""
+    return f"{kind}/{page.folder}".rstrip("/")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -148,11 +148,10 @@ def _renderer() -> Any:  # noqa: ANN401  # a function that renders a page
     )
 
     def render(page: Page, shared: Mapping[str, Any], figures: Mapping[str, str]) -> str:
-        folders = {name: f"{name}/{page.folder}".rstrip("/") for name in ("tables", "figures")}
         variables = {
             "page": page.file,
-            "tables": folders["tables"],
-            "figure_folder": folders["figures"],
+            "tables": _folder("tables", page),
+            "figure_folder": _folder("figures", page),
             "figures": {name: Markup(svg) for name, svg in figures.items()},  # noqa: S704  # matplotlib escapes text
             "scripts": [f"{ASSETS}/{name}" for name in page.scripts],
         }

@@ -11,8 +11,8 @@ from bench.analysis.rectifier_gain import ERROR_REDUCTION
 from bench.report.assets.pictures import FARTHEST
 from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
 from bench.report.figure import Scale, drawable
-from bench.report.views import experiments, section_summaries
-from bench.report.views.pictures import picture_file, picture_sets, pictures_json, shown_pictures
+from bench.report.views import experiments, script_json, section_summaries
+from bench.report.views.pictures import picture_file, picture_sets, shown_pictures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ def pictures_page(content: Content, extras: Extras) -> Page | None:
     variables = {
         "heading": "Pictures",
         "sets": sets,
-        "sets_json": pictures_json(sets),
+        "sets_json": script_json(sets),
         "count": len(files),
         "megabytes": f"{files['num_bytes'].sum() / 1e6:.1f}",
         "farthest": FARTHEST,

@@ -161,7 +161,6 @@ class Report:
             "anchor_rows": anchor_rows(optional["anchors"]),
             "ceilings": ceilings(optional["conversion_ceilings"], titles),
             "not_shown": self._not_shown(content) if is_main else [],
-            "claims": [],
             "main_claim": None,
         }
         if is_main:

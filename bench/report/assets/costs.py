@@ -13,6 +13,7 @@ import pandas as pd
 from bench.analysis.dataset_results import DatasetResults, measured_datasets
 from bench.harness.recipe import recipe_of
 from bench.learned.codecs import LearnedCodec
+from bench.report.views.table import records
 from bench.results.extras import COMPLEXITY
 from bench.results.frames import Export
 from bench.system.csv_files import write_csv
@@ -21,7 +22,7 @@ from bench.system.errors import BenchError, UsageError
 from bench.system.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
 HEIGHT, WIDTH = 512, 768
@@ -44,17 +45,17 @@ def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
     export = Export.read(directory)
     points = _points(export, say)
     highest = points.groupby(["codec", "backend", "weights"])["quality"].transform("max") == points["quality"]
-    named = [{str(key): value for key, value in point.items()} for point in points.to_dict("records")]
-    rows = []
+    rows = records(points)
+    complexity = []
     # Peak memory does not depend on the load of the machine.
     pool = ThreadPoolExecutor(usable_cores())
     try:
         peaks = [
             pool.submit(peak_memory_bytes, row) if is_highest else None
-            for row, is_highest in zip(named, highest, strict=True)
+            for row, is_highest in zip(rows, highest, strict=True)
         ]
         with progress("costs", len(points), unit="points") as advance:
-            for row, peak in zip(named, peaks, strict=True):
+            for row, peak in zip(rows, peaks, strict=True):
                 advance(1, f"{row['codec']}@{row['quality']:g}")
                 try:
                     cost = _complexity(row)
@@ -64,11 +65,11 @@ def add_costs(directory: Path, say: Callable[[str], None]) -> list[str]:
                     say(f"no costs of {row['codec']}@{row['quality']:g}: {error}")
                     continue
                 if cost:
-                    rows.append(row | cost)
+                    complexity.append(row | cost)
     finally:
         pool.shutdown(cancel_futures=True)
-    write_csv(pd.DataFrame(rows, columns=list(COMPLEXITY)), directory / "complexity.csv")
-    return ["the costs of no codec could be measured"] if not rows and len(export.measurements) else []
+    write_csv(pd.DataFrame(complexity, columns=list(COMPLEXITY)), directory / "complexity.csv")
+    return ["the costs of no codec could be measured"] if not complexity and len(export.measurements) else []
 
 
 def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
@@ -76,14 +77,14 @@ def _points(export: Export, say: Callable[[str], None]) -> pd.DataFrame:
     columns = ["codec", "settings", "backend", "weights", "quality", "weights_sha256"]
     current = [DatasetResults.of(export, dataset).current[columns] for dataset in measured_datasets(export)]
     points = pd.concat([export.measurements[columns].head(0), *current]).drop_duplicates().sort_values(columns)
-    opened = points.loc[[_opens(row, say) for row in points.to_dict("records")]]
+    opened = points.loc[[_opens(row, say) for row in records(points)]]
     return opened.drop_duplicates(["codec", "backend", "weights", "quality"], ignore_index=True)
 
 
-def _opens(row: Mapping[Hashable, Any], say: Callable[[str], None]) -> bool:
+def _opens(row: dict[str, Any], say: Callable[[str], None]) -> bool:
     """Whether a codec can be opened here with the measured weights; otherwise the reason is passed to `say`."""
     try:
-        recipe, _ = recipe_of({str(name): value for name, value in row.items()}).pinned()
+        recipe, _ = recipe_of(row).pinned()
         if ((recipe.version and recipe.version[1]) or "") != row["weights_sha256"]:
             raise UsageError(f"the weights of {row['weights']} on this machine differ from the measured ones")
     except BenchError as error:

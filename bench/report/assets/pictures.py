@@ -21,6 +21,7 @@ from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sets import fitting, measured_part
 from bench.harness.recipe import recipe_of
 from bench.images.datasets import dataset_names, open_rgb_dataset
+from bench.report.views.table import records
 from bench.results.extras import PICTURE_SOURCE, PICTURES, read_rows
 from bench.results.frames import Export
 from bench.system.csv_files import write_csv
@@ -178,8 +179,7 @@ def _of_image(writer: _Writer, names: dict[str, Any], image: ImageFile, measurem
     """Add an original and its decoded pictures; the original is read only if one of these has to be made."""
     original = functools.cache(lambda: cast("Picture", image.read()))
     writer.add("", image.sha256, original, **names, target_bpp=float("nan"))
-    for measurement in measurements.to_dict("records"):
-        row = {str(name): value for name, value in measurement.items()}
+    for row in records(measurements):
         decode = functools.partial(_decoded, row, original, writer.say)
         writer.add(row["key"], row["bitstream_sha256"], decode, **names, target_bpp=row["target_bpp"])
 

@@ -146,7 +146,7 @@ def _best(content: Content) -> str:
 
 def title(content: Content, name: str) -> str:
     """Title of a curve for a sentence."""
-    return next(_name(one.title) for one in (*content.rd_curves, *content.anchors) if one.name == name)
+    return _name(content.titles[name])
 
 
 def times(content: Content) -> tuple[dict[str, dict[str, str]], str]:

@@ -35,8 +35,7 @@ def rates(table: pd.DataFrame, axes: Sequence[Axis]) -> tuple[Table, list[str]]:
         title = f"{first['anchor_title']}, by {first['test_title']}" if several else first["anchor_title"]
         rows.append({"title": title} | {axis.name: _rate(by_axis.get(axis.name, {})) for axis in axes})
     remarks = mark(row[axis.name] for row in rows for axis in axes)
-    cells = [{"title": row["title"]} | {axis.name: _cell(row[axis.name]) for axis in axes} for row in rows]
-    return Table.of(cells, Column("Anchor", "title"), *(number(axis.title, axis.name, "%") for axis in axes)), remarks
+    return Table.of(rows, Column("Anchor", "title"), *map(_rate_column, axes)), remarks
 
 
 def _rate(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,8 +46,12 @@ def _rate(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _cell(rate: Mapping[str, Any]) -> Cell:
-    return Cell(rate["rate"], rate["interval"], mark=rate["mark"])
+def _rate_column(axis: Axis) -> Column:
+    def cell(row: Mapping[str, Any]) -> Cell:
+        rate = row[axis.name]
+        return Cell(rate["rate"], rate["interval"], mark=rate["mark"])
+
+    return number(axis.title, cell, "%")
 
 
 def rates_result(table: pd.DataFrame) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.analysis import ablation
 from bench.analysis.rectifier_gain import ERROR_REDUCTION
 from bench.report.numbers import NOTHING, plain, signed
-from bench.report.views.table import Column, Table, interval, number
+from bench.report.views.table import QUALITY, Column, Table, interval, number
 from bench.system.wording import count
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def gains(table: pd.DataFrame) -> Table:
     return Table.of(
         table,
         *_CODEC,
-        number("Quality", lambda row: f"{row['quality']:g}"),
+        QUALITY,
         _gain("PSNR", "psnr_gain", "dB"),
         _gain("PSNR beyond +ft", "psnr_beyond_ft", "dB"),
         _gain("MS-SSIM", "ms_ssim_gain", "dB"),
@@ -68,7 +68,7 @@ def searches(table: pd.DataFrame) -> Table:
     return Table.of(
         table,
         Column("Model", "model"),
-        number("Quality", lambda row: f"{row['quality']:g}"),
+        QUALITY,
         Column("For", "metric"),
         number("Alpha", lambda row: f"{row['alpha']:g}"),
         number("PSNR", lambda row: plain(row["psnr_db"], 3), "dB"),
@@ -86,7 +86,7 @@ def variant_rows(means: pd.DataFrame) -> Table:
         means,
         Column("Variant", "variant"),
         Column("Model", "model"),
-        number("Quality", lambda row: f"{row['quality']:g}"),
+        QUALITY,
         Column("For", lambda row: row.get("metric", "")),
         number("Pictures", "images"),
         mean("Rate", "rate_bpp", 4, "bpp"),

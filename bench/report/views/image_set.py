@@ -60,7 +60,6 @@ def image_set_view(content: Content, extras: Extras) -> dict[str, Any]:
         "ceiling": ceiling_note(results),
         "facts": _facts(content),
         "explorer": explorer_json(content),
-        "legend": provenance.legend(content),
         "references": provenance.references(content),
         "matrices": rates.matrices(content),
         "beside_vtm": rates.beside_vtm(content.tables["published_against_vtm"]),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.report.numbers import plain
-from bench.report.views import script_json
 from bench.report.views.table import records
 
 if TYPE_CHECKING:
@@ -89,8 +88,3 @@ def _entry(row: dict[str, Any]) -> dict[str, str]:
 def picture_file(digest: str) -> str:
     """Path of a picture within the export and the report."""
     return f"pictures/{digest}.webp"
-
-
-def pictures_json(sets: list[dict[str, Any]]) -> str:
-    """The picture sets as JSON for static/pictures.js."""
-    return script_json([{name: value for name, value in found.items() if name != "crops"} for found in sets])

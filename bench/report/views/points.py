@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bench.report.numbers import UNDEFINED, grouped, plain
-from bench.report.views.table import Column, Table, number, records
+from bench.report.views.table import QUALITY, Column, Table, number, records
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -34,7 +34,7 @@ def points(content: Content) -> list[dict[str, Any]]:
 def _columns(content: Content) -> list[Column]:
     results = content.results
     columns = [
-        number("Quality", lambda row: f"{row['quality']:g}"),
+        QUALITY,
         number("Rate", lambda row: plain(row["bpp"], 4), "bpp"),
         number("Bytes", lambda row: grouped(row["mean_bytes"]), "mean"),
     ]

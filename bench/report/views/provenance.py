@@ -70,23 +70,14 @@ def _validation(row: Mapping[str, Any]) -> str:
     return NOTHING if bpp == NOTHING else f"{bpp} bpp, {psnr_db} dB"
 
 
-def legend(content: Content) -> list[dict[str, Any]]:
-    """Titles and looks of the measured curves."""
-    return [
-        {"name": row["name"], "title": content.titles[row["name"]], "look": content.looks[row["name"]]}
-        for row in records(content.results.curves)
-    ]
-
-
 def references(content: Content) -> list[dict[str, Any]]:
-    """Titles, looks and sources of the published curves shown."""
+    """Titles and sources of the published curves shown."""
     rows = content.tables["published"]
     first = rows.assign(name=published_names(rows)).drop_duplicates("name").set_index("name")
     return [
         {
             "name": s.name,
             "title": s.title,
-            "look": content.looks[s.name],
             **first.loc[s.name, ["encoder", "note", "url"]],
         }
         for s in content.rd_curves

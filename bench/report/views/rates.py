@@ -9,7 +9,7 @@ from bench.analysis.comparison import doubts
 from bench.analysis.headline import ranking
 from bench.report.numbers import NOTHING, plain, signed, span
 from bench.report.views import script_json
-from bench.report.views.table import Cell, Column, Table, interval, number, records
+from bench.report.views.table import QUALITY, Cell, Column, Table, interval, number, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -124,7 +124,7 @@ def _cell(row: dict[str, Any]) -> Cell:
 
 def names(content: Content) -> dict[str, dict[str, Any]]:
     """Title and look of each curve by name, and whether it is a published curve."""
-    shown = {rd_curve.name: rd_curve for rd_curve in (*content.anchors, *content.rd_curves)}
+    shown = {rd_curve.name: rd_curve for rd_curve in (*content.rd_curves, *content.anchors)}
     return {
         name: {"title": rd_curve.title, "look": content.looks.get(name), "published": not rd_curve.images}
         for name, rd_curve in shown.items()
@@ -141,7 +141,7 @@ def quantization(table: pd.DataFrame, content: Content) -> Table:
     return Table.of(
         table,
         Column("Codec", lambda row: Cell(titles[row["name"]], look=looks[row["name"]])),
-        number("Quality", lambda row: f"{row['quality']:g}"),
+        QUALITY,
         number("PSNR", lambda row: plain(row["quality_db"], 2), "dB"),
         number("Not rounded", lambda row: plain(row["unquantized_db"], 2), "dB"),
         number("Difference", lambda row: signed(row["lost_db"], 2), "dB"),
@@ -204,10 +204,7 @@ def beside_vtm(table: pd.DataFrame) -> dict[str, Any]:
     anchors = list(dict.fromkeys(table["anchor"]))
     for row in records(table):
         entry = rows.setdefault(row["curve"], {"curve": row["curve"], "title": row["title"], "cells": {}})
-        entry["stated"] = (
-            NOTHING
-            if row["stated_percent"] is None or math.isnan(row["stated_percent"])
-            else f"{signed(row['stated_percent'], 2)} %, against {row['stated_against']}"
-        )
+        stated = row["stated_percent"]
+        entry["stated"] = f"{signed(stated, 2)} %, against {row['stated_against']}" if _is_number(stated) else NOTHING
         entry["cells"][row["anchor"]] = {"rate": signed(row["bd_rate_percent"], 2), "doubt": row["doubt"]}
     return {"anchors": anchors, "rows": list(rows.values())} if rows else {}

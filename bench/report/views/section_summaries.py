@@ -96,12 +96,10 @@ def _anchors(table: pd.DataFrame) -> str:
 
 def _times(content: Content) -> str:
     seconds, _ = answer.times(content)
-    parts = [
-        f"{one.title} {own['encode']} s to encode and {own['decode']} s to decode"
-        for one in content.rd_curves
-        if one.name == content.subject and {"encode", "decode"} <= set(own := seconds.get(one.name, {}))
-    ]
-    return parts[0] if parts else ""
+    own = seconds.get(str(content.subject), {})
+    if not own.keys() >= {"encode", "decode"}:
+        return ""
+    return f"{content.titles[str(content.subject)]} {own['encode']} s to encode and {own['decode']} s to decode"
 
 
 def _costs(content: Content) -> str:

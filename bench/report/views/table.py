@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bench.report.numbers import signed, span
+from bench.report.numbers import NOTHING, signed, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,6 +36,11 @@ class Cell:
     mark: object = ""
     tip: str = ""
 
+    @property
+    def classes(self) -> list[str]:
+        """CSS classes; "empty" cells are hidden on a phone."""
+        return [name for name in ("empty" if self.text == NOTHING else "", self.css) if name]
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -55,6 +60,9 @@ class Column:
 def number(title: str, of: str | Callable[[Mapping[str, Any]], object], unit: str = "") -> Column:
     """Column of numbers, which are aligned to the right."""
     return Column(title, of, unit, is_number=True)
+
+
+QUALITY = number("Quality", lambda row: f"{row['quality']:g}")
 
 
 def interval(title: str, columns: tuple[str, str, str], digits: int, unit: str = "") -> Column:
