@@ -80,7 +80,7 @@ class Against:
         return Figure(
             f"per_image_{slug(axis.name)}",
             f"BD-rate over {axis.title} of each picture (markers) and of the mean curve (bar).",
-            Scale(f"BD-rate against {self.titles[anchor]}", percent=True, zero=True),
+            Scale(f"BD-rate against {self.titles[anchor]}, {axis.title}", percent=True, zero=True),
             Scale.of_rows([curves.titles[name] for name in means["test"]]),
             tuple(series),
             1.2 + 0.32 * len(means),

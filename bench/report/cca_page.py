@@ -90,5 +90,5 @@ def _part_plots(table: pd.DataFrame) -> list[Figure]:
     rows = rows.assign(label=[views.part_name(row) for row in rows.to_dict("records")])
     columns = ("label", *(f"loss_difference_{end}percent" for end in ("", "low_", "high_")))
     caption = "Difference in loss from cca without filter, with the 95 % interval over pictures."
-    plot = interval_figure("cca_parts", caption, "difference in loss", rows, columns)
+    plot = interval_figure("cca_parts", caption, "difference in loss from guide IGU without filter", rows, columns)
     return drawable([plot])
