@@ -25,7 +25,7 @@ SELF = "bench"
 
 
 def bibliography() -> str:
-    """BibTeX entries of bench, papers, codecs and data sets."""
+    """BibTeX entries of bench, papers, codecs and image sets."""
     return _resource("references.bib").replace("VERSION", __version__)
 
 

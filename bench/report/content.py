@@ -131,7 +131,7 @@ def main_results(export: Export, dataset: str | None, images: Sequence[str]) -> 
     If only a part of the set was measured, the results are those of the part.
 
     Raises:
-        UsageError: nothing is measured, or the data set or an image is unknown.
+        UsageError: nothing is measured, or the image set or an image is unknown.
     """
     if dataset is not None:
         return DatasetResults.of(export, dataset if images else measured_part(export, dataset), images)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.metadata
 import importlib.resources
 from typing import TYPE_CHECKING, Any
@@ -116,13 +117,17 @@ def _folder(kind: str, page: Page) -> str:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a picture unless it exists; its name is the hash of its content."""
-    if not target.is_file():
-        try:
-            write_bytes(target, source.read_bytes())
-        except FileNotFoundError:
-            raise UsageError(
-                f"{source.parent}: {source.name} is missing; write the pictures again with bench export --pictures"
-            ) from None
+    if target.is_file():
+        return
+    try:
+        data, problem = source.read_bytes(), "damaged"
+    except FileNotFoundError:
+        data, problem = b"", "missing"
+    if hashlib.sha256(data).hexdigest() != source.stem:
+        raise UsageError(
+            f"{source.parent}: {source.name} is {problem}; write the pictures again with bench export --pictures"
+        )
+    write_bytes(target, data)
 
 
 def _resource(package: str, *parts: str) -> bytes:

@@ -93,7 +93,7 @@ class Extras:
         return cls(
             weights=_with_origins(_read(directory / "weights.csv", WEIGHTS)),
             complexity=_read(directory / "complexity.csv", COMPLEXITY),
-            pictures=_read(directory / "pictures.csv", PICTURES),
+            pictures=_pictures(directory / "pictures.csv"),
             experiments={path.stem: _read(path, EXPERIMENTS.get(path.stem, ())) for path in found},
         )
 
@@ -105,6 +105,19 @@ class Extras:
 def _with_origins(weights: pd.DataFrame) -> pd.DataFrame:
     absent = dict.fromkeys((name for name in ORIGINS if name not in weights), "")
     return weights.assign(**absent).fillna(dict.fromkeys(ORIGINS, ""))
+
+
+def _pictures(path: Path) -> pd.DataFrame:
+    """Read the list of pictures; their hashes are used as file names."""
+    pictures = _read(path, PICTURES)
+    for column in pictures.columns.intersection(["sha256", PICTURE_SOURCE]):
+        truncated = ~pictures[column].str.fullmatch("[0-9a-f]{64}")
+        if truncated.any():
+            row = int(truncated.argmax()) + 1
+            raise UsageError(
+                f"{path}: row {row}: '{column}' is cut off; write the pictures again with bench export --pictures"
+            )
+    return pictures
 
 
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:

@@ -136,6 +136,18 @@ def test_a_picture_that_was_renamed_is_found_by_its_content(directory: Path, pho
     assert np.array_equal(shown, read_picture(photos / "second.png").pixels)
 
 
+def test_pictures_of_no_rate_near_a_target_are_none_and_that_is_said(directory: Path, photos: Path) -> None:
+    rows = pd.read_csv(directory / "measurements.csv", dtype=str)
+    rows["num_bytes"] = "0"
+    rows.to_csv(directory / "measurements.csv", index=False)
+    said: list[str] = []
+    add_assets(directory, said.append, dataset=str(photos), pictures=("second",))
+    assert said == [
+        "pictures: no measured file is within a factor of 1.5 of 0.3 or 0.6 bpp, where codecs are compared",
+        "0 pictures",
+    ]
+
+
 @pytest.mark.parametrize(
     ("dataset", "message"),
     [

@@ -364,10 +364,14 @@ def test_a_second_image_set_has_its_own_page(synthetic: Synthetic, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("empty_figures")
-def test_a_missing_picture_is_an_error(full_export: Path, tmp_path: Path) -> None:
+def test_a_missing_or_damaged_picture_is_an_error(full_export: Path, tmp_path: Path) -> None:
     export = shutil.copytree(full_export, tmp_path / "export")
-    next((export / "pictures").iterdir()).unlink()
-    with pytest.raises(UsageError, match="write the pictures again"):
+    picture = next((export / "pictures").iterdir())
+    picture.write_bytes(picture.read_bytes()[:30])
+    with pytest.raises(UsageError, match=f"{picture.name} is damaged; write the pictures again"):
+        write_report(export, tmp_path / "out")
+    picture.unlink()
+    with pytest.raises(UsageError, match=f"{picture.name} is missing; write the pictures again"):
         write_report(export, tmp_path / "out")
 
 

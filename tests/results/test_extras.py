@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench.analysis import ablation, cca_ablation
-from bench.results.extras import COMPLEXITY, EXPERIMENTS, ORIGINS, PICTURES, WEIGHTS, Extras
+from bench.results.extras import COMPLEXITY, EXPERIMENTS, ORIGINS, PICTURE_SOURCE, PICTURES, WEIGHTS, Extras
 from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ def test_the_columns_asked_of_an_experiment_are_enough_for_its_table(analysis: M
 def test_a_missing_column_and_a_file_that_is_no_table_are_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "pictures.csv").write_text("dataset,image\nkodak,kodim01\n")
     with pytest.raises(UsageError, match=r"pictures.csv: there is no column 'key'"):
+        Extras.read(tmp_path)
+    rows = [",".join((*PICTURES, PICTURE_SOURCE)), *(f"kodak,kodim01,,,{'a' * 64},9,{'b' * n}" for n in (64, 4))]
+    (tmp_path / "pictures.csv").write_text("\n".join(rows))
+    with pytest.raises(UsageError, match=r"pictures.csv: row 2: 'source_sha256' is cut off; write the pictures again"):
         Extras.read(tmp_path)
     (tmp_path / "pictures.csv").write_text("")
     with pytest.raises(UsageError, match=r"pictures.csv: not a CSV file"):

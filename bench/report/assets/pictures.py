@@ -51,6 +51,7 @@ MOST_BYTES = 64 * 2**20
 def choose(measurements: pd.DataFrame, targets: Sequence[float] = TARGETS_BPP) -> pd.DataFrame:
     """Select the measurement with the nearest log rate for each picture, target (column `target_bpp`) and curve."""
     chosen = []
+    measurements = measurements[measurements["bpp"] > 0]  # a codec may write empty files
     for target in targets:
         distance = np.abs(np.log(measurements["bpp"] / target))
         near = measurements.assign(target_bpp=target, distance=distance)[distance <= np.log(FARTHEST)]
@@ -77,6 +78,9 @@ def add_pictures(
     # By content: pictures may have been renamed since they were measured.
     originals = {image.sha256: image for image in opened.images}
     measurements = choose(results.measurements)
+    if measurements.empty:
+        rates = " or ".join(f"{target:g}" for target in TARGETS_BPP)
+        say(f"pictures: no measured file is within a factor of {FARTHEST:g} of {rates} bpp, where codecs are compared")
     writer = _Writer(directory, say)
     with progress("pictures", len(measurements), unit="pictures") as advance:
         for image, rows in measurements.groupby("image", sort=True):

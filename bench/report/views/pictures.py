@@ -22,7 +22,6 @@ def shown_pictures(pictures: pd.DataFrame, content: Content) -> pd.DataFrame:
     """Rows of pictures.csv on an image set, joined with their measurements; originals have no measurement."""
     results = content.results
     own = pictures[(pictures["dataset"] == results.dataset) & pictures["image"].isin(results.images)]
-    own = own[own["sha256"].str.fullmatch("[0-9a-f]{64}")]  # the hash becomes a file name
     columns = ["key", "name", "title", "codec", "weights", "quality", "width", "height", "bpp", "psnr_db"]
     known = results.measurements[[column for column in columns if column in results.measurements]]
     rows = own.merge(known, on="key", how="left")
