@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pandas as pd
 
 from bench.analysis import ablation as analysis
-from bench.images.datasets import missing, open_rgb_dataset
+from bench.images.datasets import kodak_or_builtin, open_rgb_dataset
 from bench.results.extras import Observations, alike
 from bench.system.errors import unknown
 
@@ -68,7 +68,7 @@ def run_ablation(
     """
     from bench.experiments import entropy_models  # noqa: PLC0415  # torch
 
-    chosen = open_rgb_dataset(dataset or ("builtin" if missing("kodak") else "kodak"))
+    chosen = open_rgb_dataset(dataset or kodak_or_builtin())
     initial = entropy_models.start(ablation.transforms)
     observations = Observations(out, analysis.COLUMNS, (*analysis.SETTING, "variant", "seed"), "bench train ablation")
     rates = observations.read()

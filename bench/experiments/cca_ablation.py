@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from bench.analysis import cca_ablation as analysis
 from bench.codecs.registry import codec_class
 from bench.experiments.trained import TrainedWeights, complete
-from bench.images.datasets import missing, open_dataset
+from bench.images.datasets import kodak_or_builtin, open_dataset
 from bench.learned.codecs import PlanarCodec
 from bench.results.extras import Observations
 from bench.system.errors import UsageError
@@ -57,7 +57,7 @@ def run_cca_ablation(paths: Sequence[Path], *, out: Path = OUT, dataset: str | N
     Raises:
         BenchError: files, data or settings are invalid.
     """
-    chosen = open_dataset(dataset or ("builtin-yuv420" if missing("kodak-yuv420") else "kodak-yuv420"))
+    chosen = open_dataset(dataset or kodak_or_builtin("-yuv420"))
     if chosen.kind != "yuv420":
         raise UsageError(f"dataset '{chosen.name}' has {chosen.kind} pictures; use kodak-yuv420 or a clip")
     variants = (variant for path in paths for variant in _variants(path))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bench.analysis import seed_variance as analysis
 from bench.codecs.registry import codec_class
 from bench.experiments.trained import TrainedWeights, complete
-from bench.images.datasets import missing, open_rgb_dataset
+from bench.images.datasets import kodak_or_builtin, open_rgb_dataset
 from bench.results.extras import Observations
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def run_training_spread(paths: Sequence[Path], *, out: Path = OUT, dataset: str 
     Raises:
         BenchError: files or data are invalid.
     """
-    chosen = open_rgb_dataset(dataset or ("builtin" if missing("kodak") else "kodak"))
+    chosen = open_rgb_dataset(dataset or kodak_or_builtin())
     rounded = dict.fromkeys(analysis.VALUES, 6)
     return analysis.table(complete(observations(out), map(_entry, paths), chosen, lambda rows: rows.round(rounded)))
 

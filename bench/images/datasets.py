@@ -106,6 +106,12 @@ def missing(name: str, data: Path | None = None) -> list[str]:
     return [file for file, expected in files.items() if found.get(file) != expected]
 
 
+def kodak_or_builtin(suffix: str = "") -> str:
+    """Return the default image set of experiments: "kodak", or "builtin" if it is missing; both with the suffix."""
+    kodak = f"kodak{suffix}"
+    return f"builtin{suffix}" if missing(kodak) else kodak
+
+
 def is_absent(name: str, data: Path | None = None) -> bool:
     """Whether no file of a named image set is on this machine."""
     origin, entry = _origin(name)

@@ -10,12 +10,12 @@ import pandas as pd
 
 from bench.results import published
 from bench.results.database import REPAIR
-from bench.results.fields import FILES, SHOWN, current_columns, parse_column
+from bench.results.fields import FILES, current_columns, parse_column
 from bench.results.frames import Export, cells_of
 from bench.results.resume_key import Configuration
 from bench.results.schema import Failure, Measurement, RunInfo, Timing, is_column, is_measured_name
 from bench.results.store import Store
-from bench.system.csv_files import read_csv, write_csv
+from bench.system.csv_files import SHOWN, read_csv, write_csv
 from bench.system.errors import StoreError, UsageError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from bench.system.csv_files import unguarded_frame, write_csv
-from bench.system.errors import UsageError
+from bench.system.errors import UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -139,7 +139,7 @@ def read_rows(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         # A converter leaves "NA" and an empty cell as they are.
         frame = pd.read_csv(path, converters=dict.fromkeys(_TEXT, str), float_precision="round_trip")
     except (OSError, ValueError) as error:
-        raise ValueError(f"not a CSV file: {' '.join(str(error).split())}") from None
+        raise ValueError(f"not a CSV file: {reason_of(error)}") from None
     if missing := [column for column in columns if column not in frame]:
         raise ValueError(f"there is no column '{missing[0]}'")
     return unguarded_frame(frame)

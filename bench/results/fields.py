@@ -12,12 +12,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.system.csv_files import SHOWN
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 Value = str | int | float | None
-
-SHOWN = 40  # characters of a wrong value in a message
 
 _UNUSABLE = re.compile("[\x00\ud800-\udfff]")
 """Characters that UTF-8 or SQLite cannot store."""

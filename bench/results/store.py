@@ -11,8 +11,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
 from bench.results.database import connected, explained
-from bench.results.fields import FIELDS, SHOWN
+from bench.results.fields import FIELDS
 from bench.results.resume_key import Configuration, canonical_json
+from bench.system.csv_files import SHOWN
 from bench.system.errors import StoreError
 
 if TYPE_CHECKING:

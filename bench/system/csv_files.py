@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 40
-"""Maximum length of an invalid row in a message, in characters."""
+"""Maximum length of an invalid value or row in a message, in characters."""
 
 _ACTIVE = re.compile("'*[=+@\t\r-]")
 """Start of a formula, or of text that looks like a guarded formula."""

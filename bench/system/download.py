@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.system.errors import MissingError
+from bench.system.errors import MissingError, reason_of
 from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
@@ -132,4 +132,4 @@ def _cut_off(part: Path) -> ConnectionError:
 def _one_line(error: Exception) -> str:
     # requests wraps the cause in the error of its last retry.
     error = getattr(next(iter(error.args), None), "reason", None) or error
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return reason_of(error)

@@ -70,6 +70,11 @@ FROM_USERS = (Exception, SystemExit)
 """Exceptions to catch from users' code, including SystemExit: a call of sys.exit must not end the run."""
 
 
+def reason_of(error: BaseException, most: int = 200) -> str:
+    """Return the message of an error on one line, cut to `most` characters; its type if it has none."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def one_line(error: BaseException) -> str:
     """Format an error as one line, with its type if it is not a `BenchError`.
 

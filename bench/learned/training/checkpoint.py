@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from bench.learned.weights.state_dicts import UNREADABLE
-from bench.system.errors import BenchError, MissingError, UsageError
+from bench.system.errors import BenchError, MissingError, UsageError, reason_of
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
@@ -46,8 +46,9 @@ def save(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> N
             file.write(_SEALED + hashlib.sha256(content.getbuffer()).digest())
             file.write(content.getbuffer())
     except (OSError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise BenchError(f"{path}: cannot write the checkpoint ({reason}); the previous one is intact") from error
+        raise BenchError(
+            f"{path}: cannot write the checkpoint ({reason_of(error)}); the previous one is intact"
+        ) from error
 
 
 def require(path: Path) -> None:

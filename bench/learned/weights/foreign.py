@@ -14,7 +14,7 @@ from bench.learned.families import FAMILIES
 from bench.learned.models import ModelConfig, build
 from bench.learned.weights import catalogue, checkpoints, file_selection, full, recognition
 from bench.learned.weights.full import ModelCard, Weights
-from bench.system.errors import UsageError
+from bench.system.errors import UsageError, reason_of
 from bench.system.files import atomic_write, sha256_of
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     try:
         model.load_state_dict(tensors)
     except (KeyError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UsageError(f"the checkpoint does not fit a {type(model).__name__}: {reason}") from error
+        raise UsageError(f"the checkpoint does not fit a {type(model).__name__}: {reason_of(error)}") from error
 
 
 def load_any(path: Path, family: str | None = None) -> Weights:

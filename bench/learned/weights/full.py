@@ -18,7 +18,7 @@ from bench.learned.models.layers import CausalConv2d
 from bench.learned.weights import delta, tensor_file
 from bench.learned.weights.recognition import without_initialisation
 from bench.learned.weights.stored_cdfs import Tensors, restore_tables, table_tensors
-from bench.system.errors import BenchError, UsageError
+from bench.system.errors import BenchError, UsageError, reason_of
 from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
@@ -110,8 +110,7 @@ def load(path: Path, family: str | None = None) -> Weights:
     try:
         return Weights(restore(config, tensors), card, sha256_of(path))
     except (KeyError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UsageError(f"{path}: its tensors do not fit its model {config} ({reason})") from error
+        raise UsageError(f"{path}: its tensors do not fit its model {config} ({reason_of(error)})") from error
 
 
 def restore(config: ModelConfig, tensors: Tensors) -> LearnedModel:

@@ -21,7 +21,7 @@ from bench.learned.models import ModelConfig, Rectified, Rectifier
 from bench.learned.models.config import MAX_WIDTH
 from bench.learned.weights import catalogue, delta, tensor_file
 from bench.learned.weights.full import ModelCard, require_finite, restore
-from bench.system.errors import BenchError, UsageError
+from bench.system.errors import BenchError, UsageError, reason_of
 from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ def load_rectified(path: Path) -> RectifiedWeights:
         nn.Module.load_state_dict(model, {name: own[name] for name in names}, strict=False)
         return RectifiedWeights(model.eval(), ModelCard(**header["card"]), sha256_of(path), base)
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UsageError(f"{path}: its tensors do not fit {base.name} ({reason})") from error
+        raise UsageError(f"{path}: its tensors do not fit {base.name} ({reason_of(error)})") from error
 
 
 def modifier_of(model: Rectified) -> str:

@@ -28,7 +28,7 @@ from torch import Tensor
 from bench.learned.models.entropy import PRECISION
 from bench.learned.models.quantization import MAX_SYMBOL
 from bench.learned.weights.stored_cdfs import check_cdfs
-from bench.system.errors import MissingError, UsageError
+from bench.system.errors import MissingError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -124,8 +124,7 @@ def _pickle(path: Path) -> Any:  # noqa: ANN401 - any content of a file
                 f"{path}: contains a {odd[1]} besides tensors and is not opened; save only the model's state_dict()"
             ) from error
         # Other messages of PyTorch would advise loading the file without protection.
-        words = " ".join(str(error).split())[:100] or type(error).__name__
-        reason = f" ({words})" if isinstance(error, RuntimeError) else ""
+        reason = f" ({reason_of(error, 100)})" if isinstance(error, RuntimeError) else ""
         raise UsageError(f"{path}: not a PyTorch checkpoint, or truncated{reason}") from error
 
 

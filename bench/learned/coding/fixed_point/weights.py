@@ -22,7 +22,7 @@ from bench.learned.models.mixture import COMPONENTS, MixtureModel
 from bench.learned.weights import catalogue, tensor_file
 from bench.learned.weights.foreign import load_named
 from bench.learned.weights.full import ModelCard, Weights
-from bench.system.errors import UsageError
+from bench.system.errors import UsageError, reason_of
 from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
@@ -129,8 +129,7 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
             integer_mixture.IntegerMixture.of(network.outputs)
         _require_fit(network, whole.model)
     except (KeyError, IndexError, ValueError, RuntimeError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UsageError(f"{path}: its tensors are not a valid integer network ({reason})") from error
+        raise UsageError(f"{path}: its tensors are not a valid integer network ({reason_of(error)})") from error
     return FixedPointWeights(network, whole, card, sha256_of(path))
 
 
