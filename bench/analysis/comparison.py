@@ -129,7 +129,8 @@ def _notes(curves: Sequence[Curve], delta: bd.Delta) -> list[str]:
         return notes
     inside = min(_points_inside(*pair, delta) for pair in zip(curves, delta.points_in_overlap, strict=True))
     if inside < FEWEST_IN_OVERLAP:
-        notes.append(f"{DOUBT}: only {count(inside, 'point')} of a curve in the overlap")
+        few = f"only {count(inside, 'point')}" if inside else "no point"
+        notes.append(f"{DOUBT}: {few} of a curve in the overlap")
     # A small share of a long curve is no reason for doubt if it covers the whole short curve.
     shorter = min(float(np.ptp(curve.quality)) for curve in curves)
     share = (delta.overlap[1] - delta.overlap[0]) / shorter if delta.overlap else 0.0

@@ -191,7 +191,7 @@ def objection(claim: Claim, results: DatasetResults, weights: str) -> str:
     if results.is_subset:
         return f"only {results.extent} were measured"
     if claim.absolute and not is_published(weights):
-        return f"weights {weights} are not the paper's"
+        return f"measured with {weights} weights, not the paper's"
     return ""
 
 

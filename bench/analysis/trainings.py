@@ -53,7 +53,7 @@ def _unequal_starts(codecs: Sequence[str], own: pd.DataFrame, qualities: Sequenc
         (source, parts), (other_source, other_parts) = map(_taken, rows)
         if parts != other_parts:
             which, more = (codecs[0], parts - other_parts) if parts - other_parts else (codecs[1], other_parts - parts)
-            return f"training was not equal: {which} started with {', '.join(sorted(more))} of trained weights"
+            return f"training was not equal: only {which} started with trained {', '.join(sorted(more))}"
         if source != other_source and any(math.isnan(_taken_steps(row)) for row in rows):
             return "training was not equal: both started from different weights with unknown numbers of steps"
     return ""

@@ -346,7 +346,7 @@ def test_a_figure_of_the_paper_is_not_judged_by_our_weights_nor_by_a_part(rectif
         found = MEASURES[measure](_claim(measure, absolute=True, models=["alpha"]), sources)
         assert not found.is_usable
         assert not math.isnan(found.value)
-        assert "weights compact are not the paper's" in found.reason
+        assert "measured with compact weights, not the paper's" in found.reason
     part = _sources(rectified, tmp_path, images=("aubergine", "dill"))
     for measure in ("gain", "equal_rate", "gain_by_metric", "error_falls_with_quality", "time_ratio"):
         found = MEASURES[measure](_claim(measure, models=["alpha"]), part)

@@ -1,5 +1,5 @@
-// Interactive figures: plotly draws the descriptions that bench/report/explorer.py puts into the page.
-// plotly.js is loaded when the first figure is opened. No data are sent anywhere.
+// Interactive figures, drawn with plotly from the JSON of bench/report/explorer.py.
+// plotly.js is loaded when the section opens. No data are sent.
 "use strict";
 
 (() => {
@@ -29,7 +29,7 @@
 
   // ---- the selected figure ------------------------------------------------------------------------------------------
 
-  /** Its description with the curves that are shown; rows without a curve are left out. */
+  /** Description with the visible curves only; rows without a visible curve are omitted. */
   const figure = () => {
     const { view, metric, anchor, time } = control;
     let found = data.figures[view.value][metric.value];
@@ -116,7 +116,7 @@
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     return Plotly.react(chart, drawn.series.map((one) => trace(one, drawn)), layout, {
       responsive: true, displayModeBar: still ? false : "hover", displaylogo: false,
-      // No data leave the page: no cloud, no server, and only these buttons.
+      // No data leave the page: no cloud service, and only these buttons.
       showSendToCloud: false, plotlyServerURL: "",
       modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
     });
@@ -145,7 +145,7 @@
       .map((row) => row.map(cell).join(",")).join("\n") + "\n";
   };
 
-  /** As bench/report/pgfplots.py writes it, in pgfplots' own colours and markers. */
+  /** As in bench/report/pgfplots.py, but with the default colours and markers of pgfplots. */
   const latex = () => {
     const { x, y, series } = figure();
     const plain = (text) => text.replace(/[&%$#_{}]/g, "\\$&");
@@ -181,7 +181,7 @@
     draw();
   };
 
-  /** Redraws, and says what is shown now: the page has tables that follow, and an address that holds it. */
+  /** Redraw, and announce the view, on which tables and the address depend (static/view.js). */
   const changed = () => {
     refresh();
     const detail = { metric: control.metric.value, anchor: control.anchor.value, codecs: [...shown] };

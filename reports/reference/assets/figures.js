@@ -1,10 +1,10 @@
-// A PNG button below each static figure: the browser draws it from the SVG in the page, as it is shown.
+// PNG button below each static figure: the browser renders the SVG of the page in the present theme.
 "use strict";
 
 (() => {
   const SCALE = 4;
 
-  /** The figure as a document of its own: with the page's colours and font. */
+  /** The figure as a separate document, with the colours and the font of the page. */
   const standalone = (svg) => {
     const style = getComputedStyle(document.documentElement);
     const copy = svg.cloneNode(true);

@@ -1,17 +1,17 @@
-// Sorting of tables by a click on a column's heading, filtering of rows, and links that open folded sections.
+// Sorting of tables by a click on a heading, filtering of rows, and links that open folded sections.
 "use strict";
 
 (() => {
   const TRUE_MINUS = /\u2212/g;
 
-  /** What a cell sorts by: its data-sort where it has one, else its first line as a number or as text. */
+  /** Sort key of a cell: data-sort if present, otherwise the first line as a number or as text. */
   const sortKey = (cell) => {
     const text = cell.dataset.sort ?? cell.firstChild?.textContent?.trim() ?? "";
     const number = Number.parseFloat(text.replace(TRUE_MINUS, "-").replace(/\u2009/g, ""));
     return Number.isNaN(number) ? (cell.classList.contains("n") ? null : cell.textContent.trim()) : number;
   };
 
-  /** Cells without a number come last, whichever way the others go. */
+  /** Compare keys; cells without a number are last in both directions. */
   const compare = (a, b, direction) => {
     if (a === null || b === null) return (a === null) - (b === null);
     return direction * (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
@@ -19,7 +19,7 @@
 
   const isDoubted = ({ row }) => Number(row.classList.contains("doubted"));
 
-  /** Rows in the order of a column; those that are doubted come last. */
+  /** Sort rows by a column; doubted rows are last. */
   const sortBy = (table, index, direction) => {
     const body = table.tBodies[0];
     const rows = [...body.rows].map((row, place) => ({ row, place, key: sortKey(row.cells[index]) }));

@@ -1,6 +1,6 @@
-// State of the view (anchor, metric, codecs) in the address, and the tables of BD-rates that depend on it.
-// The numbers are in the page's JSON (bench/report/views/rates.py). Figures receive and announce changes by the event
-// "view" on the document, whose detail has any of {anchor, metric, codecs}.
+// Tables of BD-rates for the selected anchor, metric and codecs, which are stored in the address.
+// The numbers are in the JSON of bench/report/views/rates.py. Figures send and receive changes with the event "view" of
+// the document, whose detail has any of {anchor, metric, codecs}.
 "use strict";
 
 (() => {
@@ -21,7 +21,7 @@
     return made;
   };
 
-  /** A raised number that leads to the remark below the table, and says it where it is pointed at or read out. */
+  /** Superscript that links to the remark below the table; the remark is its tooltip and accessible name. */
   const mark = (table, number, remark) => element("sup", {}, element("a", {
     href: `#${table.id}-remark-${number}`, title: remark, ariaLabel: `remark ${number}: ${remark}`,
   }, String(number)));
@@ -73,7 +73,7 @@
 
   const tell = (detail) => document.dispatchEvent(new CustomEvent("view", { detail }));
 
-  /** Follow an address with a state in it, to another page if it is of another image set. */
+  /** Apply the state in the address, on the page of its image set. */
   const follow = () => {
     if (!location.hash.includes("=")) return;
     const wanted = new URLSearchParams(location.hash.slice(1));
