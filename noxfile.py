@@ -41,6 +41,8 @@ def tests(session: nox.Session) -> None:
     """Run all tests but the slow ones (`-- -m slow` runs the slow ones, `-- -k NAME` a selection)."""
     session.env["OMP_NUM_THREADS"] = "1"  # pytest starts one worker per core
     session.env["OMP_WAIT_POLICY"] = "passive"  # two threads of a test share one core, so waiting ones must not spin
+    # Where this is set, as in many containers, workers and child processes all compile the same files.
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
     # The tests of a file share fixtures that take seconds: reports, weights, a process that decodes.
     distribution = ["--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder"]
     run(session, "pytest", *distribution, *(session.posargs or ["-m", "not slow"]))
