@@ -47,38 +47,51 @@ phases = ["entropy", "trunk"]
 """A recipe of three models in two phases."""
 
 
+def write_photos(folder: Path) -> Path:
+    """A folder `photos` with six photographs of 96 x 80 pixels."""
+    return _write(folder / "photos", [(40 * number, 30 * number, 80, 96) for number in range(6)])
+
+
+def write_landscapes(folder: Path) -> Path:
+    """A folder `landscapes` with four photographs of 144 x 128 pixels: 8 x 8 latents each."""
+    return _write(folder / "landscapes", [(60 * number, 40 * number, 128, 144) for number in range(4)])
+
+
+def _write(folder: Path, pieces: list[tuple[int, int, int, int]]) -> Path:
+    """Write pieces of a photograph: top, left, height, width."""
+    folder.mkdir()
+    for number, (top, left, height, width) in enumerate(pieces):
+        piece = skimage.data.astronaut()[top : top + height, left : left + width]
+        Image.fromarray(np.ascontiguousarray(piece)).save(folder / f"photo{number}.png")
+    return folder
+
+
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """A folder with six photographs of 96 x 80 pixels."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    photo = skimage.data.astronaut()
-    for number in range(6):
-        piece = np.ascontiguousarray(photo[40 * number :, 30 * number :][:80, :96])
-        Image.fromarray(piece).save(folder / f"photo{number}.png")
-    return folder
+    return write_photos(tmp_path)
 
 
 @pytest.fixture
 def landscapes(tmp_path: Path) -> Path:
     """A folder with four photographs of 144 x 128 pixels: 8 x 8 latents each."""
-    folder = tmp_path / "landscapes"
-    folder.mkdir()
-    for number in range(4):
-        piece = np.ascontiguousarray(skimage.data.astronaut()[60 * number :, 40 * number :][:128, :144])
-        Image.fromarray(piece).save(folder / f"photo{number}.png")
-    return folder
+    return write_landscapes(tmp_path)
 
 
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     """A weights file of a small joint model whose latents are spread over some integers."""
+    return write_base(tmp_path)
+
+
+def write_base(folder: Path) -> Path:
+    """Write that file."""
     torch.manual_seed(3)
     model = build(ModelConfig("joint", 8, 12))
     with torch.no_grad():
         model.g_a[-1].weight.mul_(30)  # type: ignore[index, union-attr]
         model.g_s[0].weight.div_(30)  # type: ignore[index, union-attr]
-    path = tmp_path / "w" / "joint-3.safetensors"
+    path = folder / "w" / "joint-3.safetensors"
     path.parent.mkdir()
     save(path, model, ModelCard(3, 0.0067, "mse"))
     return path

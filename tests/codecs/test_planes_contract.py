@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
+import fresh
 import numpy as np
 import pytest
 from contract import middle, open_codec
@@ -145,7 +144,7 @@ def test_a_file_cut_in_half_is_not_silently_a_picture(
 
 
 @pytest.fixture(scope="module")
-def fresh(
+def decoded_elsewhere(
     encoded: Callable[[str, str], bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[tuple[str, str], list[object]]:
     """What one new process decodes from files: (name, backend) to [width, height, sha256 of the planes]."""
@@ -156,15 +155,12 @@ def fresh(
             path = folder / f"{name}-{backend}"
             path.write_bytes(encoded(name, backend))
             tasks.append((name, backend, middle(name), str(path)))
-    command = [sys.executable, "-c", DECODE_IN_FRESH_PROCESS, json.dumps(tasks)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = [json.loads(line) for line in fresh.printed(DECODE_IN_FRESH_PROCESS, json.dumps(tasks)).splitlines()]
     return {(name, backend): rest for name, backend, *rest in rows}
 
 
 def test_a_fresh_process_decodes_to_the_same_planes(
-    case: tuple[str, str], decoded: Callable[[str, str], Yuv420], fresh: dict[tuple[str, str], list[object]]
+    case: tuple[str, str], decoded: Callable[[str, str], Yuv420], decoded_elsewhere: dict[tuple[str, str], list[object]]
 ) -> None:
     samples = decoded(*case).to_bytes()
-    assert fresh[case] == [127, 95, hashlib.sha256(samples).hexdigest()]
+    assert decoded_elsewhere[case] == [127, 95, hashlib.sha256(samples).hexdigest()]

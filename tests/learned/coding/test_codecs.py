@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 from unittest import mock
 
+import fresh
 import numpy as np
 import pytest
 import skimage.data
@@ -110,12 +108,7 @@ def test_latents_and_picture_are_the_same_in_another_process_with_other_threads(
     files: list[tuple[str, tuple[int, int], Path, list[str]]], weights: Path
 ) -> None:
     tasks = [(family, str(weights), str(path)) for family, _, path, _ in files]
-    command = [sys.executable, "-c", DECODE, "2", json.dumps(tasks)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "2"}
-    )
-    assert done.returncode == 0, done.stderr
-    theirs = [json.loads(line) for line in done.stdout.splitlines()]
+    theirs = [json.loads(line) for line in fresh.printed(DECODE, "2", json.dumps(tasks), threads=2).splitlines()]
     cases = [(family, size) for family, size, _, _ in files]
     assert dict(zip(cases, theirs, strict=True)) == {(family, size): hashes for family, size, _, hashes in files}
 

@@ -7,12 +7,10 @@ import dataclasses
 import functools
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import fresh
 import numpy as np
 import psutil
 import pytest
@@ -111,11 +109,7 @@ def test_planes_are_the_same_in_another_process_with_other_threads(weights: Path
                 hashes.append(hashlib.sha256(planes.to_bytes()).hexdigest())
     finally:
         torch.set_num_threads(threads)
-    command = [sys.executable, "-c", DECODE, "2", json.dumps(tasks)]
-    environment = os.environ | {"OMP_NUM_THREADS": "2"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == hashes
+    assert fresh.printed(DECODE, "2", json.dumps(tasks), threads=2).split() == hashes
 
 
 @pytest.mark.parametrize("family", FAMILIES)

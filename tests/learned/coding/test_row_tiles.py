@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
+import fresh
 import pytest
 import torch
 from compressai.layers import GDN
@@ -137,8 +136,7 @@ with torch.inference_mode(), RowTiled(), one_thread():
     print(torch.get_num_threads())
 print(torch.get_num_threads())
 """
-    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert result.stdout.split() == ["1", "2"]
+    assert fresh.printed(code, threads=2).split() == ["1", "2"]
 
 
 def test_what_goes_wrong_in_a_band_is_an_error() -> None:

@@ -8,15 +8,15 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+import fresh
 import pytest
 import torch
 from compressai.models import MeanScaleHyperprior
 from torch import Tensor
+from trainings import write_photos
 
 from bench.codecs.registry import codec_class
 from bench.learned.models import Gained
@@ -31,6 +31,7 @@ from bench.learned.weights import tensor_file
 from bench.learned.weights.foreign import export_checkpoint
 from bench.learned.weights.full import load
 from bench.system.errors import BenchError, MissingError, UsageError
+from bench.system.worker_process import EndedError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +77,35 @@ def job(photos: Path, tmp_path: Path) -> TrainingJob:
     return job_on(photos, tmp_path / "run")
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainingJob:
+    """A finished training, with its files, for tests that change none of them."""
+    folder = tmp_path_factory.mktemp("trained")
+    job = job_on(write_photos(folder), folder / "run")
+    training_run.train(job, Silent())
+    return job
+
+
+@pytest.fixture(scope="module")
+def trained_several(tmp_path_factory: pytest.TempPathFactory) -> TrainingJob:
+    """A finished training for several qualities, likewise."""
+    folder = tmp_path_factory.mktemp("several")
+    job = several(job_on(write_photos(folder), folder / "run"))
+    training_run.train(job, Silent())
+    return job
+
+
+@pytest.fixture
+def finished(trained: TrainingJob, job: TrainingJob) -> TrainingJob:
+    """A copy of the finished training, for tests that go on with it."""
+    shutil.copytree(trained.out, job.out)
+    return job
+
+
+def weights_of(job: TrainingJob) -> Path:
+    return job.out / training_run.WEIGHTS
+
+
 @pytest.fixture(autouse=True)
 def _figures_only_where_they_matter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A figure takes longer to draw than these trainings take."""
@@ -92,8 +122,8 @@ def same(one: Path, other: Path) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(value, theirs[name]) for name, value in ours.items())
 
 
-def in_fresh_process(job: TrainingJob, **silent: int) -> subprocess.CompletedProcess[bytes]:
-    """Train in a new interpreter; the job travels as the arguments of `job_on`."""
+def train_in_fresh_process(job: TrainingJob, **silent: int) -> None:
+    """Train in a new process; the job travels as the arguments of `job_on`."""
     code = f"""
 import importlib.util, pathlib, sys
 spec = importlib.util.spec_from_file_location("test_run", {__file__!r})
@@ -101,37 +131,38 @@ module = importlib.util.module_from_spec(spec); sys.modules["test_run"] = module
 job = module.job_on(pathlib.Path({str(job.data)!r}), pathlib.Path({str(job.out)!r}), checkpoint_s={job.checkpoint_s})
 module.training_run.train(job, module.Silent(**{silent!r}))
 """
-    return subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False, capture_output=True)
+    fresh.printed(code)
 
 
-def test_killed_and_resumed_in_another_process_gives_the_same_weights(photos: Path, tmp_path: Path) -> None:
-    whole = training_run.train(job_on(photos, tmp_path / "whole"), Silent())
+def test_killed_and_resumed_in_another_process_gives_the_same_weights(
+    trained: TrainingJob, photos: Path, tmp_path: Path
+) -> None:
     killed = job_on(photos, tmp_path / "killed", checkpoint_s=0.0)
-    assert in_fresh_process(killed, kill_at=7).returncode == -signal.SIGKILL
-    assert not (killed.out / training_run.WEIGHTS).exists()
-    assert same(whole, training_run.train(dataclasses.replace(killed, resume=True), Silent()))
+    with pytest.raises(EndedError, match="was killed by SIGKILL"):
+        train_in_fresh_process(killed, kill_at=7)
+    assert not weights_of(killed).exists()
+    assert same(weights_of(trained), training_run.train(dataclasses.replace(killed, resume=True), Silent()))
     record = json.loads((killed.out / "record.json").read_text())
     assert [call["from_step"] for call in record["calls"]] == [0, 6]
 
 
-def test_same_seed_same_weights_another_seed_others(photos: Path, tmp_path: Path) -> None:
-    first, second = (training_run.train(job_on(photos, tmp_path / name, seed=3), Silent()) for name in ("a", "b"))
-    other = training_run.train(job_on(photos, tmp_path / "c", seed=4), Silent())
-    assert same(first, second)
-    assert not same(first, other)
+def test_same_seed_same_weights_another_seed_others(trained: TrainingJob, photos: Path, tmp_path: Path) -> None:
+    again, other = (training_run.train(job_on(photos, tmp_path / f"{seed}", seed=seed), Silent()) for seed in (0, 4))
+    assert trained.seed == 0
+    assert same(weights_of(trained), again)
+    assert not same(weights_of(trained), other)
 
 
-def test_a_terminated_training_can_be_gone_on_with(photos: Path, tmp_path: Path) -> None:
-    whole = training_run.train(job_on(photos, tmp_path / "whole"), Silent())
-    job = job_on(photos, tmp_path / "stopped")
+def test_a_terminated_training_can_be_gone_on_with(trained: TrainingJob, job: TrainingJob) -> None:
     with pytest.raises(KeyboardInterrupt):
         training_run.train(job, Silent(signal_at=5))
     assert json.loads((job.out / "record.json").read_text())["steps"] == 5
-    assert same(whole, training_run.train(dataclasses.replace(job, resume=True, steps=None), Silent()))
+    resumed = training_run.train(dataclasses.replace(job, resume=True, steps=None), Silent())
+    assert same(weights_of(trained), resumed)
 
 
-def test_an_entropy_model_on_latents_goes_on_exactly(photos: Path, tmp_path: Path) -> None:
-    first = training_run.train(job_on(photos, tmp_path / "first"), Silent())
+def test_an_entropy_model_on_latents_goes_on_exactly(trained: TrainingJob, photos: Path, tmp_path: Path) -> None:
+    first = weights_of(trained)
     phase = Phase({"rate": 1.0}, source="latents", trainable=("*", "!g_?.*"), crops=(CropStage(4, 2),), warmup_steps=4)
     whole = training_run.train(job_on(photos, tmp_path / "whole", phase=phase, init=first), Silent())
     job = job_on(photos, tmp_path / "stopped", phase=phase, init=first)
@@ -140,13 +171,13 @@ def test_an_entropy_model_on_latents_goes_on_exactly(photos: Path, tmp_path: Pat
     assert same(whole, training_run.train(dataclasses.replace(job, resume=True, init=None), Silent()))
 
 
-def test_a_training_that_is_there_is_not_overwritten_by_accident(job: TrainingJob) -> None:
-    training_run.train(job, Silent())
-    before = (job.out / CHECKPOINT).read_bytes()
+def test_a_training_that_is_there_is_not_overwritten_by_accident(finished: TrainingJob) -> None:
+    before = (finished.out / CHECKPOINT).read_bytes()
     with pytest.raises(UsageError, match="--resume continues from it, --restart starts again"):
-        training_run.train(job, Silent())
-    assert (job.out / CHECKPOINT).read_bytes() == before
-    training_run.train(dataclasses.replace(job, restart=True), Silent())
+        training_run.train(finished, Silent())
+    assert (finished.out / CHECKPOINT).read_bytes() == before
+    training_run.train(dataclasses.replace(finished, restart=True, steps=2), Silent())
+    assert json.loads((finished.out / "record.json").read_text())["steps"] == 2
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_pictures_are_read(photos: Path, tmp_path: Path) -> None:
@@ -157,10 +188,10 @@ def test_a_folder_that_cannot_be_written_is_refused_before_pictures_are_read(pho
     assert not (tmp_path / "cache").exists()
 
 
-def test_going_on_with_what_is_finished_changes_nothing(job: TrainingJob) -> None:
-    path = training_run.train(job, Silent())
+def test_going_on_with_what_is_finished_changes_nothing(finished: TrainingJob) -> None:
+    path = weights_of(finished)
     before = path.read_bytes()
-    resumed = dataclasses.replace(job, resume=True, steps=None)
+    resumed = dataclasses.replace(finished, resume=True, steps=None)
     assert training_run.train(resumed, Silent()) == path
     assert path.read_bytes() == before
     path.unlink()
@@ -168,17 +199,16 @@ def test_going_on_with_what_is_finished_changes_nothing(job: TrainingJob) -> Non
     assert path.is_file()
 
 
-def test_more_steps_begin_a_new_schedule(job: TrainingJob) -> None:
-    training_run.train(job, Silent())
+def test_more_steps_begin_a_new_schedule(finished: TrainingJob) -> None:
     with pytest.raises(UsageError, match="12 steps already"):
-        training_run.train(dataclasses.replace(job, resume=True, steps=11), Silent())
-    training_run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
-    record = json.loads((job.out / "record.json").read_text())
+        training_run.train(dataclasses.replace(finished, resume=True, steps=11), Silent())
+    training_run.train(dataclasses.replace(finished, resume=True, steps=20), Silent())
+    record = json.loads((finished.out / "record.json").read_text())
     assert (record["steps"], record["calls"][1]["from_step"]) == (20, 12)
 
 
-def test_record_and_card_say_how_the_weights_came_to_be(job: TrainingJob) -> None:
-    card = load(training_run.train(job, Silent())).card
+def test_record_and_card_say_how_the_weights_came_to_be(trained: TrainingJob) -> None:
+    card = load(weights_of(trained)).card
     assert (card.quality, card.lmbda, card.metric) == (3, 0.0067, "mse")
     record = card.record
     assert (record["target"], record["steps"], record["seed"], record["skipped_steps"]) == ("hyper@3", 12, 0, 0)
@@ -211,11 +241,10 @@ def test_one_width_leaves_the_other() -> None:
     assert (config.N, config.M) == (64, 80)
 
 
-def test_curve_has_a_row_for_each_validation_and_a_figure(job: TrainingJob) -> None:
-    training_run.train(job, Silent())
-    with (job.out / "curve.csv").open(newline="") as file:
+def test_curve_has_a_row_for_each_validation_and_a_figure(trained: TrainingJob) -> None:
+    with (trained.out / "curve.csv").open(newline="") as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["5", "10", "12"]
-    assert (job.out / "curve.svg").read_bytes().startswith(b"<?xml")
+    assert (trained.out / "curve.svg").read_bytes().startswith(b"<?xml")
 
 
 def test_equal_curves_give_equal_figures(tmp_path: Path) -> None:
@@ -225,9 +254,9 @@ def test_equal_curves_give_equal_figures(tmp_path: Path) -> None:
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
-def test_warm_start_takes_over_the_neighbour(job: TrainingJob, photos: Path, tmp_path: Path) -> None:
-    first = training_run.train(job, Silent())
-    phase = dataclasses.replace(job.phase, lr=1e-12)
+def test_warm_start_takes_over_the_neighbour(trained: TrainingJob, photos: Path, tmp_path: Path) -> None:
+    first = weights_of(trained)
+    phase = dataclasses.replace(trained.phase, lr=1e-12)
     for family, taken in (
         ("joint", {"g_a", "g_s", "h_a", "h_s", "entropy_bottleneck"}),
         ("factorized", {"g_a", "g_s"}),
@@ -244,8 +273,8 @@ def test_warm_start_takes_over_the_neighbour(job: TrainingJob, photos: Path, tmp
         assert torch.equal(reached["g_s.6.weight"].half(), started["g_s.6.weight"])
 
 
-def test_checkpoint_of_another_training_is_refused(job: TrainingJob) -> None:
-    training_run.train(job, Silent())
+def test_checkpoint_of_another_training_is_refused(finished: TrainingJob) -> None:
+    job = finished
     other = dataclasses.replace(job, target=Target("joint", 3, options=NARROW), resume=True)
     with pytest.raises(UsageError, match=r"its target is hyper@3, not joint@3.*--out"):
         training_run.train(other, Silent())
@@ -260,12 +289,11 @@ def test_resuming_nothing_says_so(job: TrainingJob) -> None:
     assert not job.out.exists()
 
 
-def test_a_damaged_checkpoint_is_refused(job: TrainingJob) -> None:
-    training_run.train(job, Silent())
-    path = job.out / CHECKPOINT
+def test_a_damaged_checkpoint_is_refused(finished: TrainingJob) -> None:
+    path = finished.out / CHECKPOINT
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UsageError, match="damaged"):
-        training_run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+        training_run.train(dataclasses.replace(finished, resume=True, steps=20), Silent())
 
 
 def test_a_flipped_bit_in_a_checkpoint_is_seen_wherever_it_is(tmp_path: Path) -> None:
@@ -316,14 +344,12 @@ def test_a_checkpoint_of_other_types_is_refused(tmp_path: Path, content: object)
         ("guard", "x"),
     ],
 )
-def test_a_checkpoint_whose_state_is_of_other_types_is_refused(job: TrainingJob, key: str, value: object) -> None:
-    job = dataclasses.replace(job, steps=1)
-    training_run.train(job, Silent())
-    path = job.out / CHECKPOINT
+def test_a_checkpoint_whose_state_is_of_other_types_is_refused(finished: TrainingJob, key: str, value: object) -> None:
+    path = finished.out / CHECKPOINT
     content = torch.load(io.BytesIO(checkpoint._content(path).read()), weights_only=True)
     checkpoint.save(path, content["identity"], {**content["state"], key: value})
     with pytest.raises(UsageError, match="not a checkpoint of bench, or damaged"):
-        training_run.train(dataclasses.replace(job, resume=True, steps=3), Silent())
+        training_run.train(dataclasses.replace(finished, resume=True, steps=20), Silent())
 
 
 def test_what_a_killed_training_left_half_written_is_removed(job: TrainingJob) -> None:
@@ -351,20 +377,20 @@ def test_the_time_of_a_budget_begins_with_the_command(job: TrainingJob) -> None:
     assert load(training_run.train(late, Silent())).card.record["steps"] < 12
 
 
-def test_a_full_disk_leaves_the_previous_checkpoint(job: TrainingJob) -> None:
-    training_run.train(job, Silent())
+def test_a_full_disk_leaves_the_previous_checkpoint(finished: TrainingJob) -> None:
+    job = finished
     path = job.out / CHECKPOINT
     before = path.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
     try:
         with pytest.raises(BenchError, match=r"cannot write the checkpoint.*previous one is intact"):
-            training_run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+            training_run.train(dataclasses.replace(job, resume=True, steps=13), Silent())
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == before
     assert [entry.name for entry in job.out.iterdir() if entry.name.endswith(".part")] == []
-    training_run.train(dataclasses.replace(job, resume=True, steps=20), Silent())
+    training_run.train(dataclasses.replace(job, resume=True, steps=13), Silent())
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(
@@ -384,11 +410,8 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(
     assert all(value.isfinite().all() for value in state["model"].values() if value.is_floating_point())
 
 
-def test_weights_of_a_model_that_shares_nothing_are_refused(job: TrainingJob, tmp_path: Path) -> None:
-    first = training_run.train(job, Silent())
-    wider = dataclasses.replace(
-        job, target=Target("hyper", 3, options={"N": 16, "M": 8}), init=first, out=tmp_path / "w"
-    )
+def test_weights_of_a_model_that_shares_nothing_are_refused(trained: TrainingJob, job: TrainingJob) -> None:
+    wider = dataclasses.replace(job, target=Target("hyper", 3, options={"N": 16, "M": 8}), init=weights_of(trained))
     with pytest.raises(UsageError, match="no sub-networks in common"):
         training_run.train(wider, Silent())
 
@@ -397,8 +420,8 @@ def several(job: TrainingJob, **changes: Any) -> TrainingJob:  # noqa: ANN401
     return dataclasses.replace(job, phase=dataclasses.replace(job.phase, qualities=(1, 3, 6), **changes))
 
 
-def test_a_training_for_several_qualities_leaves_a_plain_model_of_each(job: TrainingJob) -> None:
-    path = training_run.train(several(job), Silent())
+def test_a_training_for_several_qualities_leaves_a_plain_model_of_each(trained_several: TrainingJob) -> None:
+    job, path = trained_several, weights_of(trained_several)
     found = {quality: load(job.out / f"hyper-{quality}.safetensors") for quality in (1, 3, 6)}
     assert {quality: weights.card.lmbda for quality, weights in found.items()} == {1: 0.0018, 3: 0.0067, 6: 0.0483}
     assert [weights.card.quality for weights in found.values()] == [1, 3, 6]
@@ -413,19 +436,20 @@ def test_a_training_for_several_qualities_leaves_a_plain_model_of_each(job: Trai
     assert mean["rate_bpp"] == pytest.approx(sum(row["rate_bpp"] for row in rows) / 3)
 
 
-def test_a_training_for_several_qualities_is_gone_on_with_exactly(photos: Path, tmp_path: Path) -> None:
-    whole = training_run.train(several(job_on(photos, tmp_path / "whole")), Silent())
-    job = several(job_on(photos, tmp_path / "stopped"))
+def test_a_training_for_several_qualities_is_gone_on_with_exactly(
+    trained_several: TrainingJob, job: TrainingJob
+) -> None:
+    job = several(job)
     with pytest.raises(KeyboardInterrupt):
         training_run.train(job, Silent(signal_at=3))
     assert (job.out / "hyper-6.safetensors").is_file()
     training_run.train(dataclasses.replace(job, resume=True), Silent())
-    assert same(whole, job.out / training_run.WEIGHTS)
+    assert same(weights_of(trained_several), weights_of(job))
 
 
-def test_several_qualities_start_from_the_weights_of_one(job: TrainingJob, tmp_path: Path) -> None:
-    first = training_run.train(job, Silent())
-    further = dataclasses.replace(several(job, lr=1e-9, warmup_steps=1), init=first, out=tmp_path / "further", steps=1)
+def test_several_qualities_start_from_the_weights_of_one(trained: TrainingJob, job: TrainingJob) -> None:
+    first = weights_of(trained)
+    further = dataclasses.replace(several(job, lr=1e-9, warmup_steps=1), init=first, steps=1)
     training_run.train(further, Silent())
     plain, gained = load(first).model, load(further.out / "hyper-6.safetensors").model
     ratio = gained.g_a[-1].weight / plain.g_a[-1].weight  # type: ignore[index]
@@ -433,11 +457,11 @@ def test_several_qualities_start_from_the_weights_of_one(job: TrainingJob, tmp_p
 
 
 def test_a_training_with_more_channels_goes_on_from_the_picture_of_the_narrower_model(
-    job: TrainingJob, tmp_path: Path
+    trained_several: TrainingJob, job: TrainingJob
 ) -> None:
-    narrow = training_run.train(several(job), Silent())
+    narrow = trained_several.out / "hyper-3.safetensors"
     target = Target("joint", 3, options={"N": 12, "M": NARROW["M"]})
-    wider = dataclasses.replace(several(job), target=target, init=job.out / "hyper-3.safetensors", out=tmp_path / "w")
+    wider = dataclasses.replace(several(job), target=target, init=narrow, steps=2)
     model, initial = start.begin(wider, None)
     assert isinstance(model, Gained)
     assert initial is not None
@@ -454,11 +478,10 @@ def test_a_training_with_more_channels_goes_on_from_the_picture_of_the_narrower_
 
 
 def test_the_initial_weights_of_several_qualities_are_read_once(
-    job: TrainingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: TrainingJob, job: TrainingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = training_run.train(job, Silent())
-    init = shutil.copy(first, first.with_name("hyper-3.safetensors"))
-    further = dataclasses.replace(several(job), init=init, out=tmp_path / "further")
+    init = shutil.copy(weights_of(trained), tmp_path / "hyper-3.safetensors")
+    further = dataclasses.replace(several(job), init=init)
     paths: list[Path] = []
     read = tensor_file.read
     monkeypatch.setattr(tensor_file, "read", lambda path: paths.append(path) or read(path))  # type: ignore[func-returns-value]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import shutil
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
+import fresh
 import numpy as np
 import pytest
 import torch
@@ -117,8 +116,7 @@ def test_a_fresh_process_decodes_with_a_part_of_a_part(whole: Path, parts: Path,
     pixels = np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8)
     file = tmp_path / "picture"
     file.write_bytes(codec.encode(Picture(pixels)))
-    command = [sys.executable, "-W", "ignore", "-c", DECODE, str(parts), str(file)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    answer = fresh.printed(DECODE, str(parts), str(file)).strip()
     before = codec_class("joint+qr")(3, weights=str(whole))
     decoded = before.decode(before.encode(Picture(pixels)))
     assert answer == hashlib.sha256(decoded.pixels.tobytes()).hexdigest()
