@@ -15,6 +15,7 @@ from bench.learned.training import curve, engine
 from bench.learned.weights.full import ModelCard, save
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from bench.learned.training.loop import Loop
@@ -102,10 +103,12 @@ def one_thread() -> None:
     engine.tune(1)
 
 
-@pytest.fixture
-def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Learning curves are not drawn."""
-    monkeypatch.setattr(curve, "draw", lambda *_: None)
+@pytest.fixture(scope="module")
+def no_figures() -> Iterator[None]:
+    """Learning curves are not drawn: that takes longer than these trainings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(curve, "draw", lambda *_: None)
+        yield
 
 
 class Silent:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+import shutil
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import pytest
-from trainings import Silent
+from trainings import Silent, write_base, write_landscapes
 
 from bench.experiments import alpha
 from bench.experiments.alpha import CHOICES, EPOCHS, Search, search_alpha, search_from_options
@@ -25,9 +26,48 @@ SEARCH = Search(start=1.0, factor=0.01, floor=1e-4, patience=2, epoch_steps=2, m
 pytestmark = pytest.mark.usefixtures("no_figures")
 
 
-def searched(landscapes: Path, base: Path, out: str, **options: Any) -> tuple[TrainingJob, Path]:  # noqa: ANN401
+@pytest.fixture(scope="module")
+def landscapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pictures of all tests here: their latents are computed once."""
+    return write_landscapes(tmp_path_factory.mktemp("alpha"))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def whole(landscapes: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a search of two alphas, for tests that leave it as it is."""
+    job, out = searched(landscapes, base, tmp_path_factory.mktemp("whole"))
+    search(job, out, floor=0.01)
+    return out
+
+
+class Continued(NamedTuple):
+    """A search that went on to a third alpha."""
+
+    choices: pd.DataFrame
+    out: Path
+    trained: list[str]
+
+
+@pytest.fixture(scope="module")
+def continued(landscapes: Path, base: Path, whole: Path, tmp_path_factory: pytest.TempPathFactory) -> Continued:
+    job, out = searched(landscapes, base, tmp_path_factory.mktemp("continued"))
+    shutil.copytree(whole, out, dirs_exist_ok=True)
+    trained: list[str] = []
+
+    def train(job: TrainingJob) -> Path:
+        trained.append(job.out.name)
+        return training_run.train(job, Silent())
+
+    return Continued(search_alpha(job, SEARCH, alpha.stp.StpRecipe(), train, out=out), out, trained)
+
+
+def searched(landscapes: Path, base: Path, folder: Path, **options: Any) -> tuple[TrainingJob, Path]:  # noqa: ANN401
     """A job whose alphas train for moments, and the folder of the two files."""
-    folder = landscapes.parent / out
     given = {"init": base, "data": landscapes, "cache": landscapes.parent / "cache", "runs": folder / "runs"}
     job, _, _ = search_from_options("joint+qr@3", {**given, "threads": 1, "device": "cpu", **options})
     phase = dataclasses.replace(job.phase, crops=(CropStage(6, 2),))
@@ -66,9 +106,8 @@ def test_only_a_rectifier_has_an_alpha() -> None:
             search_from_options(target, {})
 
 
-def test_the_files_tell_of_every_epoch_and_of_the_best_alpha(landscapes: Path, base: Path) -> None:
-    job, out = searched(landscapes, base, "one")
-    choices = search(job, out)
+def test_the_files_tell_of_every_epoch_and_of_the_best_alpha(continued: Continued) -> None:
+    choices, out = continued.choices, continued.out
     assert choices["alpha"].tolist() == [1.0, 0.01, 1e-4]
     assert choices["chosen"].tolist().count(1) == 1
     assert choices["psnr_db"].idxmax() == choices["chosen"].idxmax()
@@ -82,10 +121,8 @@ def test_the_files_tell_of_every_epoch_and_of_the_best_alpha(landscapes: Path, b
     assert (rows(out, CHOICES).columns == choices.columns).all()
 
 
-def test_a_killed_search_goes_on_to_the_same_result(landscapes: Path, base: Path) -> None:
-    job, whole = searched(landscapes, base, "whole")
-    search(job, whole, floor=0.01)
-    job, killed = searched(landscapes, base, "killed")
+def test_a_killed_search_goes_on_to_the_same_result(landscapes: Path, base: Path, whole: Path, tmp_path: Path) -> None:
+    job, killed = searched(landscapes, base, tmp_path)
     job = dataclasses.replace(job, checkpoint_s=0.0)  # with a checkpoint after each step
     with pytest.raises(KeyboardInterrupt):
         search(job, killed, stop_at=3, floor=0.01)
@@ -95,34 +132,25 @@ def test_a_killed_search_goes_on_to_the_same_result(landscapes: Path, base: Path
         pd.testing.assert_frame_equal(rows(whole, name), rows(killed, name))
 
 
-def test_what_was_trained_is_not_trained_again(landscapes: Path, base: Path) -> None:
-    job, out = searched(landscapes, base, "one")
-    search(job, out, floor=0.01)
-    trained: list[Path] = []
-
-    def train(job: TrainingJob) -> Path:
-        trained.append(job.out)
-        return training_run.train(job, Silent())
-
-    search_alpha(job, SEARCH, alpha.stp.StpRecipe(), train, out=out)
-    assert [folder.name for folder in trained] == ["alpha-0.0001"]
+def test_what_was_trained_is_not_trained_again(continued: Continued) -> None:
+    assert continued.trained == ["alpha-0.0001"]
 
 
-def test_a_search_without_an_epoch_leaves_the_files_as_they_are(landscapes: Path, base: Path) -> None:
-    job, out = searched(landscapes, base, "one")
+def test_a_search_without_an_epoch_leaves_the_files_as_they_are(landscapes: Path, base: Path, tmp_path: Path) -> None:
+    job, out = searched(landscapes, base, tmp_path / "one")
     search(job, out, floor=1.0, max_epochs=1)
     before = [(out / name).read_bytes() for name in (EPOCHS, CHOICES)]
 
     def cut_off(job: TrainingJob) -> Path:
         return training_run.train(dataclasses.replace(job, limit_s=0.0), Silent())
 
-    elsewhere, _ = searched(landscapes, base, "two")
+    elsewhere, _ = searched(landscapes, base, tmp_path / "two")
     assert search_alpha(elsewhere, SEARCH, alpha.stp.StpRecipe(), cut_off, out=out).empty
     assert [(out / name).read_bytes() for name in (EPOCHS, CHOICES)] == before
 
 
-def test_rows_of_alphas_that_the_time_does_not_reach_stay(landscapes: Path, base: Path) -> None:
-    job, out = searched(landscapes, base, "one")
+def test_rows_of_alphas_that_the_time_does_not_reach_stay(landscapes: Path, base: Path, tmp_path: Path) -> None:
+    job, out = searched(landscapes, base, tmp_path)
     search(job, out, floor=0.01, max_epochs=1)
     choices = search(dataclasses.replace(job, limit_s=0.0), out, factor=0.1, floor=0.01, max_epochs=1)
     assert choices["alpha"].tolist() == [1.0, 0.01]
@@ -130,17 +158,16 @@ def test_rows_of_alphas_that_the_time_does_not_reach_stay(landscapes: Path, base
     assert set(rows(out, EPOCHS)["alpha"]) == {1.0, 0.01}
 
 
-def test_rows_of_other_searches_stay(landscapes: Path, base: Path) -> None:
+def test_rows_of_other_searches_stay(landscapes: Path, base: Path, tmp_path: Path) -> None:
     for seed in (0, 1):
-        job, _ = searched(landscapes, base, f"seed{seed}", seed=seed)
-        search(job, landscapes.parent, floor=1.0)
-    assert rows(landscapes.parent, CHOICES)["seed"].tolist() == [0, 1]
-    assert set(rows(landscapes.parent, EPOCHS)["seed"]) == {0, 1}
+        job, _ = searched(landscapes, base, tmp_path / f"seed{seed}", seed=seed)
+        search(job, tmp_path, floor=1.0, max_epochs=1)
+    assert rows(tmp_path, CHOICES)["seed"].tolist() == [0, 1]
+    assert set(rows(tmp_path, EPOCHS)["seed"]) == {0, 1}
 
 
-def test_a_folder_of_another_search_is_refused(landscapes: Path, base: Path) -> None:
-    job, out = searched(landscapes, base, "one")
-    search(job, out, floor=1.0)
+def test_a_folder_of_another_search_is_refused(landscapes: Path, base: Path, whole: Path, tmp_path: Path) -> None:
+    job, out = searched(landscapes, base, shutil.copytree(whole, tmp_path / "one"))
     for other in (
         dataclasses.replace(job, seed=5),
         dataclasses.replace(job, init=job.out / "alpha-1" / training_run.WEIGHTS),

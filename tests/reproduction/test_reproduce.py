@@ -99,7 +99,12 @@ def test_a_folder_of_other_files_is_no_folder_of_evidence_and_that_is_said_first
 
 @pytest.mark.kodak
 @pytest.mark.usefixtures("only_jpeg")
-def test_quick_reports_on_a_stated_subset_of_kodak(options: Reproduction, kodak: list[Path]) -> None:
+def test_quick_reports_on_a_stated_subset_of_kodak(
+    options: Reproduction, kodak: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The test before this one takes times and shows pictures.
+    monkeypatch.setattr(module, "_take_times", lambda *_: None)
+    monkeypatch.setattr(module, "add_assets", lambda *_, **__: [])
     page, _ = reproduce(dataclasses.replace(options, data=kodak[0].parent.parent), lambda _: None)
     title = page.read_text(encoding="utf-8").partition("<h1>")[2].partition("</h1>")[0]
     stated = Budget.stated(quick=True).pictures["kodak"]
@@ -113,6 +118,11 @@ def test_on_a_busy_machine_the_report_is_written_without_times_and_that_is_a_war
     def busy() -> None:
         raise BusyError("other work uses 40% of this machine")
 
+    stated, pictures = Budget.stated(quick=True), {"builtin": ("chelsea",)}
+    budget = dataclasses.replace(
+        stated, pictures=pictures, timing=dataclasses.replace(stated.timing, pictures=pictures)
+    )
+    monkeypatch.setattr(Budget, "stated", lambda **_: budget)
     monkeypatch.setattr(request_module, "require_quiet_machine", busy)
     monkeypatch.setattr(module, "_get_kodak", lambda *_: "builtin")
     page, failures = reproduce(dataclasses.replace(options, force=False), lambda _: None)

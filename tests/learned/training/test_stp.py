@@ -3,13 +3,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from trainings import Silent
+from trainings import Silent, write_base, write_landscapes
 
 from bench.learned.lambdas import lambda_of
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
@@ -24,14 +26,27 @@ from bench.learned.weights.rectified import load_rectified, save_rectified
 from bench.system.errors import BenchError, MissingError, UsageError
 from bench.system.files import sha256_of
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
 SMALL = {"decoded": CropStage(6, 2), "pictures": CropStage(64, 2)}
 
 
 pytestmark = pytest.mark.usefixtures("no_figures")
+
+
+@pytest.fixture(scope="module")
+def landscapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pictures of all tests here: their latents are computed once."""
+    return write_landscapes(tmp_path_factory.mktemp("stp"))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def trained(landscapes: Path, base: Path) -> Path:
+    """A trained rectifier, for tests that leave it as it is."""
+    return training_run.train(job_on(landscapes, base), Silent())
 
 
 def job_on(
@@ -45,10 +60,10 @@ def job_on(
     target = Target("joint", 3, modifier=modifier)
     chosen = modified_phase(phase, target, changes.pop("recipe", None), warmup_steps=2, validate_steps=5, lr=2e-3)
     chosen = dataclasses.replace(chosen, crops=(SMALL[chosen.source],))
-    out = landscapes.parent / changes.pop("out", f"{phase}-{modifier}")
+    out = Path(tempfile.mkdtemp(dir=landscapes.parent)) / "run"
     options: dict[str, Any] = {"steps": 6, "threads": 1, "compile": False, "device": "cpu", "width": 16, "init": base}
     return TrainingJob(
-        target, chosen, out, data=landscapes, cache=landscapes.parent / "cache", **{**options, **changes}
+        target, chosen, out, data=landscapes, **{"cache": landscapes.parent / "cache", **options, **changes}
     )
 
 
@@ -57,8 +72,7 @@ def same(ours: dict[str, Tensor], theirs: dict[str, Tensor], *, but: str = "-") 
     return all(torch.equal(ours[name], theirs[name]) for name in names)
 
 
-@pytest.mark.parametrize("modifier", ["qr", "ft"])
-@pytest.mark.parametrize("synthesis", ["rectified", "detached"])
+@pytest.mark.parametrize(("modifier", "synthesis"), [("qr", "rectified"), ("qr", "detached"), ("ft", "rectified")])
 def test_the_predictive_phase_leaves_encoder_and_entropy_model_untouched(
     landscapes: Path,
     base: Path,
@@ -74,16 +88,16 @@ def test_the_predictive_phase_leaves_encoder_and_entropy_model_untouched(
     assert sha256_of(trained.base) == load(base).sha256
 
 
-def test_a_file_holds_the_changed_tensors_alone(landscapes: Path, base: Path) -> None:
-    path = training_run.train(job_on(landscapes, base), Silent())
-    header, tensors = tensor_file.read(path)
+def test_a_file_holds_the_changed_tensors_alone(trained: Path, base: Path) -> None:
+    header, tensors = tensor_file.read(trained)
     assert {name.split(".")[0] for name in tensors} == {"g_s", "rectifier"}
     assert (header["base"]["file"], header["base"]["sha256"]) == ("joint-3.safetensors", load(base).sha256)
     assert {name.split(".")[0] for name in header["base"]["taken"]}.isdisjoint({"g_s", "rectifier"})
     assert header["card"]["record"]["initial"]["base_validation"]["latent_error_ratio"] == 1
 
 
-def test_a_base_that_is_a_part_comes_with_its_own_base(landscapes: Path, base: Path) -> None:
+def test_a_base_that_is_a_part_comes_with_its_own_base(landscapes: Path, tmp_path: Path) -> None:
+    base = write_base(tmp_path)
     trunk = base.with_name("hyper-3.safetensors")
     shutil.copy(base, trunk)
     delta.replace(base, *delta.read(base), trunk)
@@ -94,11 +108,11 @@ def test_a_base_that_is_a_part_comes_with_its_own_base(landscapes: Path, base: P
 
 
 def test_the_rectifier_learns_in_the_soft_phase_and_is_taken_over(landscapes: Path, base: Path) -> None:
-    soft = training_run.train(job_on(landscapes, base, "soft-rectifier", steps=30), Silent())
+    soft = training_run.train(job_on(landscapes, base, "soft-rectifier"), Silent())
     trained = load_rectified(soft).model
     assert same(load(base).model.state_dict(), trained.codec.state_dict())
     assert trained.rectifier.last.weight.abs().max() > 0  # type: ignore[union-attr, operator]
-    following = job_on(landscapes, soft, steps=1, out="following")
+    following = job_on(landscapes, soft, steps=1)
     model, _ = start.begin(following, None)
     assert same(trained.state_dict(), model.state_dict())
 
@@ -114,16 +128,16 @@ def test_the_literal_soft_phase_makes_a_base_of_its_own(landscapes: Path, base: 
 def test_the_codec_of_a_soft_phase_does_not_depend_on_the_feature_term(landscapes: Path, base: Path) -> None:
     bases = []
     for alpha in (0.0, 100.0):
-        job = job_on(landscapes, base, "soft", recipe=StpRecipe(alpha=alpha), out=f"soft{alpha:g}", steps=2)
+        job = job_on(landscapes, base, "soft", recipe=StpRecipe(alpha=alpha), steps=2)
         bases.append(load_rectified(training_run.train(job, Silent())).model)
     first, second = (model.codec.state_dict() for model in bases)
     assert same(first, second)
 
 
 @pytest.mark.parametrize("phase", ["predictive", "soft-literal"])
-def test_a_stopped_training_goes_on_exactly(landscapes: Path, base: Path, phase: str) -> None:
-    whole = training_run.train(job_on(landscapes, base, phase, out="whole"), Silent())
-    job = job_on(landscapes, base, phase, out="stopped", checkpoint_s=0.0)
+def test_a_stopped_training_goes_on_exactly(landscapes: Path, base: Path, trained: Path, phase: str) -> None:
+    whole = trained if phase == "predictive" else training_run.train(job_on(landscapes, base, phase), Silent())
+    job = job_on(landscapes, base, phase, checkpoint_s=0.0)
     with pytest.raises(KeyboardInterrupt):
         training_run.train(job, Silent(stop_at=3))
     resumed = training_run.train(dataclasses.replace(job, init=None, resume=True), Silent())
@@ -167,19 +181,17 @@ def test_a_picture_that_a_shift_would_make_too_small_is_not_shifted() -> None:
     assert np.array_equal(found, picture[:, ::-1][:64, 8 : 8 + 128])
 
 
-def test_validation_is_that_of_real_files(landscapes: Path, base: Path) -> None:
-    path = training_run.train(job_on(landscapes, base), Silent())
-    record = load_rectified(path).card.record
+def test_validation_is_that_of_real_files(trained: Path) -> None:
+    record = load_rectified(trained).card.record
     initial, last = record["initial"]["base_validation"], record["validation"]
     assert initial["rate_bpp"] == last["rate_bpp"]
     assert initial["psnr_db"] != last["psnr_db"]
 
 
-def test_a_decoder_needs_its_own_base_beside_it(landscapes: Path, base: Path, tmp_path: Path) -> None:
-    path = training_run.train(job_on(landscapes, base), Silent())
-    alone = tmp_path / "alone" / path.name
+def test_a_decoder_needs_its_own_base_beside_it(trained: Path, base: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone" / trained.name
     alone.parent.mkdir()
-    shutil.copy(path, alone)
+    shutil.copy(trained, alone)
     with pytest.raises(MissingError, match=r"needs joint-3\.safetensors \(SHA-256 [0-9a-f]{12}"):
         load_rectified(alone)
     torch.manual_seed(4)
@@ -199,11 +211,13 @@ def test_a_model_whose_encoder_is_not_the_bases_is_not_saved(base: Path, tmp_pat
     assert not (tmp_path / "x.safetensors").exists()
 
 
-def test_the_latents_are_coded_once_for_all_trainings_of_an_encoder(landscapes: Path, base: Path) -> None:
+def test_the_latents_are_coded_once_for_all_trainings_of_an_encoder(
+    landscapes: Path, base: Path, tmp_path: Path
+) -> None:
     for modifier in ("qr", "ft"):
-        training_run.train(job_on(landscapes, base, modifier=modifier, steps=1), Silent())
+        training_run.train(job_on(landscapes, base, modifier=modifier, steps=1, cache=tmp_path), Silent())
     # Of the training pictures in all versions, and of the validation pictures.
-    assert len(list((landscapes.parent / "cache").glob("decoded-*.pt"))) == len(VERSIONS) + 1
+    assert len(list(tmp_path.glob("decoded-*.pt"))) == len(VERSIONS) + 1
 
 
 @pytest.mark.parametrize("distance", ALPHAS)
@@ -303,13 +317,12 @@ def test_what_does_not_fit_is_one_clear_line(target: str, options: dict[str, Any
     assert "\n" not in str(caught.value)
 
 
-def test_weights_to_start_from_must_fit(landscapes: Path, base: Path) -> None:
+def test_weights_to_start_from_must_fit(landscapes: Path, base: Path, trained: Path) -> None:
     other = dataclasses.replace(job_on(landscapes, base), target=Target("hyper", 3, modifier="qr"))
     with pytest.raises(UsageError, match=r"weights of joint; hyper\+qr@3 starts from hyper"):
         start.begin(other, None)
-    qr = training_run.train(job_on(landscapes, base, steps=1), Silent())
     with pytest.raises(UsageError, match=r"it has a rectifier; joint\+ft@3 starts from joint-3"):
-        start.begin(job_on(landscapes, qr, modifier="ft"), None)
+        start.begin(job_on(landscapes, trained, modifier="ft"), None)
 
 
 def test_another_width_than_that_of_the_rectifier_to_go_on_with_is_refused(landscapes: Path, base: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import copy
+import functools
 import re
 from collections import defaultdict
 from dataclasses import dataclass
@@ -46,7 +48,12 @@ NARROW = {"cheng2020-attn", "cheng2020-anchor", "cheng2020-anchor-checkerboard"}
 
 
 def theirs(architecture: str, liven: Liven, widths: tuple[int, int] = (8, 12), *, tables: bool = True) -> Any:  # noqa: ANN401
-    """CompressAI's own model with random weights, its latents loud enough to matter."""
+    """CompressAI's own model with random weights, its latents loud enough to matter; a copy for each test."""
+    return copy.deepcopy(_theirs(architecture, liven, widths, tables))
+
+
+@functools.cache  # to build the tables takes longer than most tests
+def _theirs(architecture: str, liven: Liven, widths: tuple[int, int], tables: bool) -> Any:  # noqa: ANN401
     torch.manual_seed(3)
     given = widths[:1] if architecture in NARROW else widths
     options = {"vr_entbttlnck": True} if architecture in {"bmshj2018-hyperprior-vbr", "mbt2018-mean-vbr"} else {}
