@@ -59,22 +59,29 @@ def test_compare_finds_the_set_by_itself_and_by_each_of_its_names(folder: Path, 
         assert bench("compare", "webp", "jpeg", "--dataset", name, *db) == found
 
 
+@pytest.fixture(scope="module")
+def out(folder: Path) -> Path:
+    """The folder of a report, with the pictures of the part."""
+    db = ("--db", str(folder / "r.sqlite"))
+    told = bench("export", str(folder / "out" / "data"), "--pictures", "p0", "--dataset", str(folder / "photos"), *db)
+    assert "no picture" not in told
+    return folder / "out"
+
+
 @pytest.mark.usefixtures("empty_figures")
 @pytest.mark.parametrize("name", ["", "photos"])
 def test_the_report_has_curves_figures_and_pictures_of_the_part(
-    folder: Path, part: str, db: tuple[str, str], tmp_path: Path, name: str
+    part: str, db: tuple[str, str], out: Path, name: str
 ) -> None:
-    told = bench("export", str(tmp_path / "data"), "--pictures", "p0", "--dataset", str(folder / "photos"), *db)
-    assert "no picture" not in told
-    bench("report", "--out", str(tmp_path), *(("--dataset", name) if name else ()), *db)
-    page = Page(tmp_path / "index.html")
+    bench("report", "--out", str(out), *(("--dataset", name) if name else ()), *db)
+    page = Page(out / "index.html")
     assert "2 of 4 pictures" in page.text
     assert part in page.text
-    points = pd.read_csv(tmp_path / "tables" / "points.csv")
+    points = pd.read_csv(out / "tables" / "points.csv")
     assert set(points["images"]) == {2}
     assert len(points) == 6
-    assert (tmp_path / "figures" / "rd_psnr_db.svg").is_file()
-    assert (tmp_path / "pictures.html").is_file()
+    assert (out / "figures" / "rd_psnr_db.svg").is_file()
+    assert (out / "pictures.html").is_file()
 
 
 def test_an_export_for_others_is_of_the_part(part: str, db: tuple[str, str], tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def referee_ms_ssim(a: Picture, b: Picture) -> float:
 @pytest.mark.parametrize("quality", [5, 95])
 @pytest.mark.parametrize("name", NAMES)
 def test_ms_ssim_is_that_of_pytorch_msssim(name: str, quality: int, photographs: dict[str, Picture]) -> None:
-    original = photographs[name]
+    original = crop(photographs[name], 320, 256)
     decoded = coded(original, quality)
     assert MS_SSIM.function(original, decoded) == pytest.approx(referee_ms_ssim(original, decoded), abs=1e-6)
 
@@ -205,8 +205,8 @@ def test_ms_ssim_at_odd_sizes_is_that_of_pytorch_msssim(
 @pytest.mark.kodak
 @pytest.mark.parametrize("quality", [5, 50])
 def test_ms_ssim_on_kodak_is_that_of_pytorch_msssim(quality: int, kodak: list[Path]) -> None:
-    # kodim20 has a flat bright sky, where single precision is off by 4e-5.
+    # kodim20 has a flat bright sky, where single precision is off by 6e-5.
     for path in (kodak[4], kodak[19]):
-        original = read_picture(path)
+        original = crop(read_picture(path), 320, 256)
         decoded = coded(original, quality)
         assert MS_SSIM.function(original, decoded) == pytest.approx(referee_ms_ssim(original, decoded), abs=1e-6)

@@ -113,6 +113,14 @@ def brief() -> Synthetic:
     return export
 
 
+@pytest.fixture
+def pictured_export(tmp_path: Path) -> Path:
+    """The folder of a small export with pictures."""
+    directory = garden().write(tmp_path / "pictured")
+    _add_pictures(directory)
+    return directory
+
+
 @pytest.fixture(scope="session")
 def full_export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of an export with all content that a report can show, for tests that do not change it."""

@@ -220,9 +220,9 @@ def test_a_claim_unfolds_its_rule(page: Page) -> None:
     assert claim.locator("p:visible").count() >= 1
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-def test_names_in_cost_figures_do_not_overlap_other_text(browser: Browser, tmp_path: Path, width: int) -> None:
-    """All published codecs with stated costs and ours, at the width of the figure on a page."""
+@pytest.fixture(scope="module")
+def costs() -> str:
+    """The figures with all published codecs whose costs are stated, and ours among them."""
     points, stated = published.load().query("dataset == 'kodak'"), published.stated_costs()
     stated = stated[stated["curve"].isin(published.published_names(points))]
     anchor = published_curve(points, "tfc/bpg444")
@@ -238,9 +238,15 @@ def test_names_in_cost_figures_do_not_overlap_other_text(browser: Browser, tmp_p
     rates = pd.concat([rates, pd.DataFrame(measured).assign(axis=PSNR.name, anchor=anchor.name, doubt="")])
     figures = cost_figures(PSNR, cost_table(models, stated, rates), Curves({anchor.name: "BPG"}, {}))
     assert [len(figure.series) for figure in figures] == [len(own) + 22 + 1, len(own) + 13 + 1]
-    column = min(width - 32, 480)
-    drawn = "".join(f"<figure>{inline_svg(figure.name, drawing(figure))}</figure>" for figure in figures)
-    (tmp_path / "costs.html").write_text(f"<style>figure {{ margin: 0; width: {column}px }}</style>{drawn}")
+    return "".join(f"<figure>{inline_svg(figure.name, drawing(figure))}</figure>" for figure in figures)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_names_in_cost_figures_do_not_overlap_other_text(
+    browser: Browser, tmp_path: Path, costs: str, width: int
+) -> None:
+    column = min(width - 32, 480)  # as wide as a page has it
+    (tmp_path / "costs.html").write_text(f"<style>figure {{ margin: 0; width: {column}px }}</style>{costs}")
     page, _, _ = open_page(browser, tmp_path / "costs.html", viewport={"width": width, "height": 900})
     texts = page.evaluate(
         "[...document.querySelectorAll('svg text')].map(e => [e.textContent, e.getBoundingClientRect().toJSON()])"

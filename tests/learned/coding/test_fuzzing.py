@@ -87,7 +87,7 @@ def outcome(codec: Codec, data: bytes) -> str | Picture:
 @functools.cache
 def original(family: str, weights: Path) -> tuple[Codec, bytes, Picture]:
     codec = codec_class(family)(3, weights=str(weights))
-    data = codec.encode(Picture(np.ascontiguousarray(skimage.data.astronaut()[60:140, 180:276])))
+    data = codec.encode(Picture(np.ascontiguousarray(skimage.data.astronaut()[60:108, 180:276])))
     return codec, data, codec.decode(data)
 
 

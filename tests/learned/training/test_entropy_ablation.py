@@ -165,7 +165,7 @@ def test_a_fit_that_was_cut_off_yields_nothing(ablation: Ablation) -> None:
     assert list(finished(ablation, begin, Trainer(), budget_s=0.0)) == []
 
 
-def test_rates_are_kept_as_they_come_and_taken_once(ablation: Ablation, tmp_path: Path) -> None:
+def test_rates_are_kept_as_they_come_and_taken_once(ablation: Ablation, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "ablation.csv"
     stopped = Trainer()
 
@@ -175,10 +175,10 @@ def test_rates_are_kept_as_they_come_and_taken_once(ablation: Ablation, tmp_path
         return stopped(job)
 
     with pytest.raises(KeyboardInterrupt):
-        run_ablation(ablation, interrupted, out=out, dataset="builtin")
+        run_ablation(ablation, interrupted, out=out, dataset=str(photos))
     before = pd.read_csv(out)
     assert list(before["variant"].unique()) == ["joint", "hyper-scale-only"]
-    shown = run_ablation(ablation, Trainer(), out=out, dataset="builtin")
+    shown = run_ablation(ablation, Trainer(), out=out, dataset=str(photos))
     after = pd.read_csv(out)
     pictures = after["image"].nunique()
     assert len(after) == 6 * pictures
@@ -186,7 +186,7 @@ def test_rates_are_kept_as_they_come_and_taken_once(ablation: Ablation, tmp_path
     assert list(shown["variant"]) == ["joint", "hyper-scale-only", "factorized"]
     assert list(shown["seeds"]) == [2, 2, 2]
     written = out.read_bytes()
-    run_ablation(ablation, Trainer(), out=out, dataset="builtin")
+    run_ablation(ablation, Trainer(), out=out, dataset=str(photos))
     assert out.read_bytes() == written
 
 

@@ -13,7 +13,7 @@ from bench.images.image_files import read_picture
 from bench.images.picture import Yuv420
 from bench.learned.lambdas import lambda_of
 from bench.learned.models.packing import pack
-from bench.learned.training import curve, losses, training_pictures, training_run
+from bench.learned.training import losses, training_pictures, training_run
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.plane_objective import converted
 from bench.learned.training.training_job import TrainingJob, filter_phase, job_from_options, phase_for
@@ -28,17 +28,14 @@ if TYPE_CHECKING:
 
 SMALL = {"N": 16, "M": 24}
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 
 class Silent:
     """A terminal that shows nothing."""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return lambda *_: None
-
-
-@pytest.fixture(autouse=True)
-def _no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curve, "draw", lambda *_: None)
 
 
 def noise(height: int, width: int) -> Yuv420:
