@@ -136,7 +136,8 @@ def test_the_claims_of_the_readme_are_judged_as_in_the_evidence() -> None:
                     else f" ({'all files' if value == 1 else f'{value:.1%} of files'} identical in size)"
                 )
             else:
-                number = "" if pd.isna(value) else f" ({value:+.1f} {row['unit']})"
+                digits = 2 if row["unit"] == "dB" else 1
+                number = "" if pd.isna(value) else f" ({value:+z.{digits}f} {row['unit']})"
             assert said == verdict + number, name
 
 
