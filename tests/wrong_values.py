@@ -139,7 +139,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
         "--skip-failed": BY_TYPE,
         "--weights": (
             *names("unknown weights '", *LEARNED),
-            Wrong("text", "text: not a checkpoint of PyTorch", LEARNED),
+            Wrong("text", "text: not a PyTorch checkpoint", LEARNED),
             Wrong("empty", "no weights of joint in empty", base=(*LEARNED, *RESULT)),
             Wrong("compact", "jpeg has no option --weights"),
         ),
@@ -272,7 +272,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
         "--restart": (Wrong("", "--resume and --restart exclude each other", ("--resume",)),),
         "--init": (
             *names("there is no weights file"),
-            Wrong("text", "text: not a checkpoint of PyTorch"),
+            Wrong("text", "text: not a PyTorch checkpoint"),
             Wrong("text", "--init is for a new training", ("--resume",)),
         ),
         "--phase": names("unknown phase '"),
@@ -316,7 +316,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
             *names("is not FAMILY@QUALITY"),
             Wrong("joint@3", "joint@3 has no rectifier"),
         ),
-        "--init": (*names("there is no weights file"), Wrong("text", "text: not a checkpoint of PyTorch")),
+        "--init": (*names("there is no weights file"), Wrong("text", "text: not a PyTorch checkpoint")),
         "--start": (Wrong("1e-9", "--floor 1e-05: must be above 0 and not above --start 1e-09"),),
         "--factor": BY_TYPE,
         "--floor": (Wrong("2", "--floor 2: "),),
@@ -351,7 +351,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
             Wrong("hyper@7", "no weights of hyper@7 in compact"),
         ),
         "picture": (*names("cannot read image"), Wrong("text", "cannot read image text: it is not an image")),
-        "--weights": (*names("unknown weights '"), Wrong("text", "text: not a checkpoint of PyTorch")),
+        "--weights": (*names("unknown weights '"), Wrong("text", "text: not a PyTorch checkpoint")),
     },
     "quantize": {
         "codecs": (
@@ -359,7 +359,7 @@ OWN: Mapping[str, Mapping[str, tuple[Wrong, ...]]] = {
             Wrong("jpeg", "jpeg"),
             *(Wrong(name, "cannot be converted to fixed point") for name in ("factorized@3", "hyper@3")),
         ),
-        "--weights": (*names("unknown weights '"), Wrong("text", "text: not a checkpoint of PyTorch")),
+        "--weights": (*names("unknown weights '"), Wrong("text", "text: not a PyTorch checkpoint")),
         "--data": (*names("no training folder '"), Wrong("empty", "'empty' has no pictures")),
         "--crops": BY_TYPE,
     },

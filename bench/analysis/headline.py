@@ -8,6 +8,8 @@ import pandas as pd
 
 from bench.analysis.axis import PSNR_YUV
 from bench.analysis.evidence import is_published
+from bench.codecs.registry import is_ours, stem
+from bench.learned.weights.catalogue import COMPACTS
 from bench.results import published
 
 if TYPE_CHECKING:
@@ -65,13 +67,14 @@ def best(ranked: pd.DataFrame, names: Iterable[str], anchor: str) -> str | None:
 def subject(results: DatasetResults, rd_curves: Sequence[RdCurve], ranked: pd.DataFrame, anchor: str) -> str | None:
     """Main curve of a report: the papers' codec if measured, otherwise the best learned one, otherwise the best.
 
-    Of several weights, published ones take precedence, and weights for MS-SSIM come last.
+    Of several weights, published ones take precedence, then the user's. Weights for MS-SSIM come last, after single
+    points.
     """
-    curves = results.curves
+    curves, points = results.curves, results.points["name"].value_counts()
     for codec in PAPERS_ON_PLANES if PSNR_YUV in results.axes else PAPERS:
         own = [(str(row.name), str(row.weights)) for row in curves[curves["codec"] == codec].itertuples(index=False)]
         if own:
-            return min(own, key=lambda entry: (entry[1].endswith("ms-ssim"), not is_published(entry[1])))[0]
+            return min(own, key=lambda entry: (*_last(*entry, points), entry))[0]
     learned = [rd_curve.name for rd_curve in rd_curves if rd_curve.learned]
     measured = [rd_curve.name for rd_curve in rd_curves if rd_curve.images]
     everything = [rd_curve.name for rd_curve in rd_curves]
@@ -81,14 +84,24 @@ def subject(results: DatasetResults, rd_curves: Sequence[RdCurve], ranked: pd.Da
     return None
 
 
+def _last(name: str, weights: str, points: pd.Series) -> tuple[bool, ...]:
+    """Sort key of a curve of the papers' codec, by its weights: the main curve has the smallest."""
+    return weights.endswith("ms-ssim"), points.get(name, 0) < 2, not is_published(weights), weights in COMPACTS
+
+
+def _is_users(codec: str, weights: str) -> bool:
+    """Whether a codec, or its weights, come neither with bench nor from a publication; modified codecs do not count."""
+    return codec == stem(codec) and not (is_ours(codec) and (weights in COMPACTS or is_published(weights)))
+
+
 def few(
     results: DatasetResults, rd_curves: Sequence[RdCurve], anchors: Sequence[str], first: Sequence[str]
 ) -> list[str]:
     """Names of at most `MOST` curves for the initial figure, beginning with those of `first`.
 
-    The order after these is: the published curve of the papers' codec, imported curves, the anchors, and one curve per
-    family (learned ones in reverse order of the registry, then conventional ones). Other published curves are used only
-    if nothing is measured.
+    The order after these is: the published curve of the papers' codec, imported curves, the main anchor, the user's
+    codecs and weights, the other anchors, and one curve per family (learned ones in reverse order of the registry, then
+    conventional ones). Other published curves are used only if nothing is measured.
     """
     sources = published.sources()
     there = {rd_curve.name: rd_curve for rd_curve in rd_curves}
@@ -97,7 +110,8 @@ def few(
     papers = [PAPERS.get(codecs.get(name, ""), "") for name in first]
     learned = [family.leading[0] for family in results.families if family.learned]
     conventional = [family.leading[0] for family in results.families if not family.learned]
-    wanted = [*first, *papers, *imported, *anchors, *reversed(learned), *conventional]
+    own = [row.name for row in results.curves.itertuples(index=False) if _is_users(str(row.codec), str(row.weights))]
+    wanted = [*first, *papers, *imported, *anchors[:1], *own, *anchors, *reversed(learned), *conventional]
     if results.curves.empty:
         wanted += there
     return [name for name in dict.fromkeys(wanted) if name in there][:MOST]

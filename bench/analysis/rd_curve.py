@@ -199,8 +199,11 @@ def incomplete_notes(results: DatasetResults, names: Collection[str]) -> list[st
 
 
 def published_of(results: DatasetResults, export: Export) -> pd.DataFrame:
-    """Published points comparable with the results: those on the same, whole image set."""
-    if results.is_subset:
+    """Published points comparable with the results: those on the same, whole image set.
+
+    A user may have imported points of a part, under the name of the part.
+    """
+    if len(results.images) < min(results.whole, int(export.images["dataset"].eq(results.dataset).sum())):
         return export.published.iloc[:0]
     return export.published[export.published["dataset"] == results.dataset]
 

@@ -34,7 +34,12 @@ def all_results(export: Export, images: Sequence[str] = ()) -> list[DatasetResul
         )
     if not found:
         raise UsageError("nothing is measured yet; start with `bench run`")
-    return found
+    if not images:
+        return found
+    # Images of such names may also be those of parts of a set.
+    sizes = export.images["dataset"].value_counts()
+    largest = {results.hashes: results for results in sorted(found, key=lambda one: sizes.get(one.dataset, 0))}
+    return [results for results in found if not results.hashes or largest[results.hashes] is results]
 
 
 def without_parts(found: Sequence[DatasetResults]) -> list[DatasetResults]:

@@ -259,6 +259,9 @@ def _targets(ours: dict[str, str], group: str) -> dict[str, str]:
 def _find(kind: str, name: str, targets: dict[str, str]) -> object:
     if _is_path(name):
         return _load_from_file(kind, name)
+    if kind == "codec" and "," in name:
+        each = " ".join(f"--codec {one}" for one in name.split(",") if one)
+        raise UsageError(f"unknown codec '{name}'; repeat the option for several: {each}")
     if name not in targets:
         raise (unknown_codec if kind == "codec" else unknown)(kind, name, targets)
     module, _, attribute = targets[name].partition(":")

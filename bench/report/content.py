@@ -139,8 +139,11 @@ def main_results(export: Export, dataset: str | None, images: Sequence[str]) -> 
 
 
 def first_of(found: Iterable[DatasetResults]) -> DatasetResults:
-    """Main image set of a report: the RGB set with the most complete points, or the YUV set without any RGB set."""
-    return max(found, key=lambda results: (PSNR in results.axes, len(results.points), len(results.images)))
+    """Main image set of a report: the RGB set with the most measurements, or the YUV set without any RGB set.
+
+    Measurements are counted, not points, because all codecs are complete on any part of their pictures.
+    """
+    return max(found, key=lambda results: (PSNR in results.axes, len(results.points) * len(results.images)))
 
 
 def short_titles(results: DatasetResults) -> dict[str, str]:

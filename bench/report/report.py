@@ -17,6 +17,7 @@ from bench.analysis.rectifier_gain import time_ratios
 from bench.analysis.sets import all_results, without_parts
 from bench.analysis.sources import Sources
 from bench.analysis.timing import task_times
+from bench.analysis.verdict import NO_VERDICT
 from bench.report.canvas import slug
 from bench.report.cca_page import cca_page
 from bench.report.citations import bibliography
@@ -162,6 +163,7 @@ class Report:
             "ceilings": ceilings(optional["conversion_ceilings"], titles),
             "not_shown": self._not_shown(content) if is_main else [],
             "main_claim": None,
+            "any_measured_verdict": False,
         }
         if is_main:
             tables["claims"] = claim_table(self.book, Sources(self.export, self.extras, content.results))
@@ -169,6 +171,7 @@ class Report:
                 "claims": claims(tables["claims"], self.book.papers),
                 "tallies": tallies(tables["claims"]),
                 "main_claim": main_claim(tables["claims"]),
+                "any_measured_verdict": tables["claims"]["measured_verdict"].ne(NO_VERDICT).any(),
                 "papers": list(self.book.papers.values()),
                 "bibtex": bibliography(),
             }

@@ -63,6 +63,24 @@ def test_published_weights_come_before_own_ones_and_those_for_ms_ssim_last(
     assert subject(results, all_curves(results, export), pd.DataFrame(), "alpha") == "joint@zoo"
 
 
+def test_own_weights_come_before_those_of_the_package_unless_they_are_a_single_point(
+    synthetic: Synthetic, tmp_path: Path
+) -> None:
+    synthetic.add_codec("joint", "Joint")
+    for weights in ("compact", "my.pth.tar"):
+        synthetic.add_curve("joint", weights=weights)
+    export = synthetic.read(tmp_path / "curve")
+    results = DatasetResults.of(export, "garden")
+    assert subject(results, all_curves(results, export), pd.DataFrame(), "alpha") == "joint@my.pth.tar"
+    rows = synthetic.tables["measurements"]
+    synthetic.tables["measurements"] = [r for r in rows if r["weights"] != "my.pth.tar" or r["quality"] == 50]
+    export = synthetic.read(tmp_path / "point")
+    results = DatasetResults.of(export, "garden")
+    rd_curves = all_curves(results, export)
+    assert subject(results, rd_curves, pd.DataFrame(), "alpha") == "joint@compact"
+    assert "joint@my.pth.tar" in few(results, rd_curves, anchor_names(results, rd_curves), ["joint@compact"])
+
+
 def test_a_figure_begins_with_few_curves_and_leaves_no_imported_one_out(synthetic: Synthetic, tmp_path: Path) -> None:
     for number in range(9):
         synthetic.add_codec(f"codec{number}", f"Codec {number}")

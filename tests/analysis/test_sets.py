@@ -51,6 +51,22 @@ def _add_meadow(synthetic: Synthetic, *codecs: str) -> None:
         ]
 
 
+def test_images_that_are_also_a_part_are_one_set(synthetic: Synthetic, tmp_path: Path) -> None:
+    _add_part(synthetic)
+    assert [results.dataset for results in all_results(synthetic.read(tmp_path), IMAGES[:2])] == ["garden"]
+
+
+def test_points_imported_for_a_part_are_compared_on_it(synthetic: Synthetic, tmp_path: Path) -> None:
+    _add_part(synthetic)
+    for codec in ("alpha", "beta"):
+        _only(synthetic, codec, IMAGES[:2])
+    point = {"dataset": PART, "source": "own", "method": "mine", "title": "Mine", "metric": "psnr_rgb", "drawn": 1}
+    synthetic.tables["published"] = [point | {"rate_bpp": rate, "value": 30 + 6 * rate} for rate in (0.5, 1, 2)]
+    result = compare_rows(synthetic.read(tmp_path), "own/mine", "alpha")
+    assert result.dataset == f"{PART}: garden, 2 of 4 pictures"
+    assert result.rows[0]["bd_rate_pchip_percent"] is not None
+
+
 def test_a_part_that_was_measured_is_a_set_with_curves(synthetic: Synthetic, tmp_path: Path) -> None:
     _add_part(synthetic)
     for codec in ("alpha", "beta"):

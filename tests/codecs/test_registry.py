@@ -107,6 +107,11 @@ def test_an_unknown_codec_suggests_the_nearest(wrong: str, near: str) -> None:
         codec_class(wrong)
 
 
+def test_a_list_of_codecs_is_answered_with_the_options_that_are_meant() -> None:
+    with pytest.raises(UsageError, match=r"^unknown codec 'jpeg,webp'; .* several: --codec jpeg --codec webp$"):
+        codec_class("jpeg,webp")
+
+
 def test_a_name_near_to_nothing_is_answered_with_the_names_and_of_many_with_the_first_few() -> None:
     more = len(codec_names()) + len(ON_REQUEST) - LISTED
     names = rf"(\S+, ){{{LISTED - 1}}}\S+"

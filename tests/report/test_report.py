@@ -484,11 +484,17 @@ def test_times_of_two_machines_are_two_tables(page: Page) -> None:
     assert "mill; 1 thread, cpu; the same 4 pictures" in page.text
 
 
-@pytest.mark.usefixtures("empty_figures")
-def test_the_data_set_with_the_most_points_is_reported_by_default(synthetic: Synthetic, tmp_path: Path) -> None:
-    synthetic.add_dataset("corner", ("carrot", "parsnip"))
+def test_the_image_set_with_the_most_measurements_is_reported_by_default(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_dataset("corner", IMAGES[:2])
+    synthetic.add_codec("trial", "A trial on a part")
+    synthetic.add_curve("trial", images=IMAGES[:2])
     assert main_results(synthetic.read(tmp_path), None, ()).dataset == "garden"
-    assert "no curves to show" in _report(synthetic, tmp_path, datasets=["corner"]).text
+
+
+@pytest.mark.usefixtures("empty_figures")
+def test_an_image_set_without_measurements_has_a_page_that_says_so(synthetic: Synthetic, tmp_path: Path) -> None:
+    synthetic.add_dataset("shed", ("carrot", "parsnip"))
+    assert "no curves to show" in _report(synthetic, tmp_path, datasets=["shed"]).text
 
 
 def test_an_unknown_anchor_and_an_empty_export_are_errors(synthetic: Synthetic, tmp_path: Path) -> None:

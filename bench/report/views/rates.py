@@ -10,6 +10,7 @@ from bench.analysis.headline import ranking
 from bench.report.numbers import NOTHING, plain, signed, span
 from bench.report.views import script_json
 from bench.report.views.table import QUALITY, Cell, Column, Table, interval, number, records
+from bench.results import published
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.analysis.axis import Axis
+    from bench.analysis.rd_curve import RdCurve
     from bench.report.content import Content
 
 ANCHOR = "anchor"
@@ -123,12 +125,18 @@ def _cell(row: dict[str, Any]) -> Cell:
 
 
 def names(content: Content) -> dict[str, dict[str, Any]]:
-    """Title and look of each curve by name, and whether it is a published curve."""
+    """Title and look of each curve by name, and its origin if it was not measured: "published" or "imported"."""
     shown = {rd_curve.name: rd_curve for rd_curve in (*content.rd_curves, *content.anchors)}
     return {
-        name: {"title": rd_curve.title, "look": content.looks.get(name), "published": not rd_curve.images}
+        name: {"title": rd_curve.title, "look": content.looks.get(name), "origin": _origin(rd_curve)}
         for name, rd_curve in shown.items()
     }
+
+
+def _origin(rd_curve: RdCurve) -> str:
+    if rd_curve.images:
+        return ""
+    return "published" if rd_curve.name.rpartition("/")[0] in published.sources() else "imported"
 
 
 def _is_number(value: float | None) -> bool:
