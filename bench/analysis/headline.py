@@ -74,7 +74,7 @@ def subject(results: DatasetResults, rd_curves: Sequence[RdCurve], ranked: pd.Da
     for codec in PAPERS_ON_PLANES if PSNR_YUV in results.axes else PAPERS:
         own = [(str(row.name), str(row.weights)) for row in curves[curves["codec"] == codec].itertuples(index=False)]
         if own:
-            return min(own, key=lambda entry: (*_last(*entry, points), entry))[0]
+            return min(own, key=lambda entry: (_last(entry[0], entry[1], points), entry))[0]
     learned = [rd_curve.name for rd_curve in rd_curves if rd_curve.learned]
     measured = [rd_curve.name for rd_curve in rd_curves if rd_curve.images]
     everything = [rd_curve.name for rd_curve in rd_curves]
@@ -110,7 +110,8 @@ def few(
     papers = [PAPERS.get(codecs.get(name, ""), "") for name in first]
     learned = [family.leading[0] for family in results.families if family.learned]
     conventional = [family.leading[0] for family in results.families if not family.learned]
-    own = [row.name for row in results.curves.itertuples(index=False) if _is_users(str(row.codec), str(row.weights))]
+    measured = results.curves[["name", "codec", "weights"]].astype(str).to_numpy().tolist()
+    own = [name for name, codec, weights in measured if _is_users(codec, weights)]
     wanted = [*first, *papers, *imported, *anchors[:1], *own, *anchors, *reversed(learned), *conventional]
     if results.curves.empty:
         wanted += there
