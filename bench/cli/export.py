@@ -72,5 +72,6 @@ def export(target: Path, form: str, dataset: str | None, db: Path, **added: Any)
         chosen(Export.of(tables), dataset, patterns, data=added["data"])  # fail before anything is written
     write_tables(tables, target)
     failures = add_assets(target, click.echo, dataset=dataset, **added)
-    click.echo(target)
+    rows = count(len(tables["measurements"]), "row")
+    click.echo(f"{target}: {len(tables)} CSV files; measurements.csv has {rows}")
     end(failures)

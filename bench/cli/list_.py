@@ -45,7 +45,7 @@ def _tables(kind: str, data: Path | None, db: Path) -> Iterator[tuple[Sequence[s
         yield ("CompressAI's name", "codec"), ALIASES.items()
         yield ("codec", "missing"), inventory.missing(codecs)
     elif kind == "metrics":
-        yield ("metric", "title", "better", "measured"), inventory.metrics()
+        yield ("metric", "title", "better", "in results", "measured"), inventory.metrics()
     elif kind == "datasets":
         yield ("image set", "state"), inventory.image_sets(data)
         yield ("image set in the results", "is"), inventory.measured_sets(db)

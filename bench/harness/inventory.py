@@ -9,6 +9,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.analysis.axis import DERIVED
 from bench.codecs.registry import (
     FURTHER_METRICS,
     METRIC_SETS,
@@ -85,15 +86,16 @@ def missing(entries: Iterable[CodecEntry]) -> list[tuple[str, str]]:
     return rows
 
 
-def metrics() -> list[tuple[str, str, str, str]]:
-    """List all metrics: (name, title, which values are better, when it is measured or what is missing)."""
+def metrics() -> list[tuple[str, ...]]:
+    """List all metrics: (name, title, which values are better, names in results, when measured or what is missing)."""
     rows = []
     for name in (*METRICS, *FURTHER_METRICS):
         metric = load_metric(name)
         better = "higher" if metric.higher_is_better else "lower"
         use = "in every run" if name in METRICS else metric.missing() or f"--metric {name}"
-        rows.append((name, metric.title, better, use))
-    return [*rows, *((name, ", ".join(members), "", f"--metric {name}") for name, members in METRIC_SETS.items())]
+        shown = [axis for axis, stored in DERIVED.items() if name in stored.split(", ")]
+        rows.append((name, metric.title, better, ", ".join(shown) or name.replace("_", "-"), use))
+    return [*rows, *((name, ", ".join(members), "", "", f"--metric {name}") for name, members in METRIC_SETS.items())]
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.axis import DERIVED
 from bench.codecs.codec import CodecSpec
-from bench.codecs.registry import METRIC_SETS, METRICS, codec_class, label_of, load_metric, resolve_codecs
+from bench.codecs.registry import ALIASES, METRIC_SETS, METRICS, codec_class, label_of, load_metric, resolve_codecs
 from bench.harness.cluster import cluster
 from bench.harness.dispatch import Work
 from bench.harness.jobs import MeasuringJob, TimingJob
@@ -188,7 +188,7 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
         skipped = failed if request.skip_failed and len(failed) < len(dataset.images) else {}
         result = whole.part([image for image in dataset.images if image.name not in skipped])
         describe_dataset(store, result)
-        about = (*found, *the_plan.about, *_left_behind(store, the_plan))
+        about = (*_own_weights(request), *found, *the_plan.about, *_left_behind(store, the_plan))
     points = frozenset((p.configuration.curve, p.configuration.quality) for p in the_plan.points)
     return Summary(
         result.name,
@@ -200,6 +200,16 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
         left_out=(*(f"{name}: {reason}" for name, reason in not_loaded.items()), *without_target),
         about=about,
     )
+
+
+def _own_weights(request: RunRequest) -> Iterator[str]:
+    """Yield a line for each codec that was given by its name in CompressAI, but without weights."""
+    for spec in map(CodecSpec.parse, request.codecs):
+        if spec.name in ALIASES and "weights" not in request.codec_options:
+            yield (
+                f"{spec.name} is {ALIASES[spec.name]} with the weights of this package; "
+                "--weights zoo selects CompressAI's"
+            )
 
 
 def _lost(request: RunRequest, errors: Mapping[str, CodecError]) -> dict[CodecPoint, CodecError]:

@@ -160,6 +160,12 @@ def test_codecs_of_ours_start_no_process(desk: Desk, monkeypatch: pytest.MonkeyP
     assert run(desk, "jpeg@50").outcomes["measured"].measured == 4
 
 
+def test_a_run_by_a_name_of_compressai_states_whose_weights_it_uses(desk: Desk) -> None:
+    line = "bmshj2018-factorized is factorized with the weights of this package; --weights zoo selects CompressAI's"
+    assert str(run(desk, "bmshj2018-factorized@1")).splitlines()[0] == line
+    assert line not in str(run(desk, "factorized@1"))
+
+
 def test_a_picture_that_changes_while_a_run_goes_on_is_not_measured(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
