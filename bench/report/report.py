@@ -25,7 +25,7 @@ from bench.report.content import Content, first_of, main_results
 from bench.report.pages import PAGE_SCRIPTS, Page, ablation_page, pictures_page, rectifier_page
 from bench.report.style import family_colours
 from bench.report.views.claims import claims, main_claim, tallies
-from bench.report.views.image_set import image_set_view, sections, short_title
+from bench.report.views.image_set import image_set_view, sections, tab_title
 from bench.report.views.rates import anchor_rows, ceilings, component_gains, quantization
 from bench.report.views.section_summaries import results_of
 from bench.results.extras import Extras
@@ -180,7 +180,7 @@ class Report:
         name = "" if is_main else slug(content.results.dataset)
         return Page(
             INDEX if is_main else f"{name}.html",
-            short_title(content.results),
+            tab_title(content.results),
             "image_set.html",
             view,
             tables,

@@ -21,7 +21,7 @@ from bench.report.content import main_results
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
 from bench.report.report import Report
 from bench.report.views import experiments, provenance, times
-from bench.report.views.image_set import heading, short_title
+from bench.report.views.image_set import heading, short_title, tab_title
 from bench.report.views.rates import mark
 from bench.results.extras import ORIGINS, WEIGHTS
 from bench.system import manifest
@@ -542,3 +542,5 @@ def test_a_part_is_named_like_the_whole_set_with_its_number_of_pictures(syntheti
     synthetic.tables["datasets"][-1]["title"] = "Garden in a very long title of its own, 2 of 4 pictures"
     results = DatasetResults.of(synthetic.read(tmp_path), part)
     assert heading(results) == "Image codecs on Garden, 2 of 4 pictures"
+    assert tab_title(results) == "Garden, 2 of 4"
+    assert tab_title(DatasetResults.of(synthetic.read(tmp_path), "garden")) == "Garden"

@@ -97,6 +97,15 @@ def short_title(results: DatasetResults) -> str:
     return name[:1].upper() + name[1:] if re.fullmatch(r"[\w-]+", name) else name
 
 
+def tab_title(results: DatasetResults) -> str:
+    """Short name of an image set in the navigation, where a part of a set differs from the whole."""
+    return (
+        f"{short_title(results)}, {len(results.images)} of {results.whole}"
+        if results.is_subset
+        else short_title(results)
+    )
+
+
 def _facts(content: Content) -> list[str]:
     results, runs = content.results, content.tables["runs"]
     days = sorted({str(started)[:10] for started in runs["started"]})
