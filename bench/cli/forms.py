@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 def latex(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str, notes: Sequence[str]) -> str:
     """Format a table as a LaTeX tabular for the package booktabs, with heading and notes as comments above it."""
+    headers, rows = _without_empty_columns(headers, rows)
     columns = "".join("r" if numeric else "l" for numeric in _are_numeric(headers, rows))
     lines = [f"% {line}" for line in (heading, *notes, "Needs \\usepackage{booktabs}.")]
     lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _tex_row(headers), "\\midrule"]
@@ -22,10 +23,17 @@ def latex(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str, n
 
 def markdown(headers: Sequence[str], rows: Sequence[Sequence[str]], heading: str, notes: Sequence[str]) -> str:
     """Format a table as Markdown, with the heading above it and a list of notes below."""
+    headers, rows = _without_empty_columns(headers, rows)
     rule = ["-:" if numeric else ":-" for numeric in _are_numeric(headers, rows)]
     lines = [_plain(heading), "", _md_row(headers), f"| {' | '.join(rule)} |", *map(_md_row, rows)]
     lines += [""] * bool(notes) + [f"- {_plain(note)}" for note in notes]
     return "\n".join(lines) + "\n"
+
+
+def _without_empty_columns(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Leave out columns without any text, such as remarks if there are none."""
+    filled = [place for place in range(len(headers)) if not rows or any(row[place] for row in rows)]
+    return [headers[place] for place in filled], [[row[place] for place in filled] for row in rows]
 
 
 def _are_numeric(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> list[bool]:
