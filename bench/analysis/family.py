@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.codecs.registry import CODECS, stem
+from bench.codecs.registry import CODECS, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,17 +28,17 @@ class Family:
 
 def rank(codec: str) -> tuple[int, int, str]:
     """Sort key of a codec: families in the registry's order, and within a family its codecs; unknown ones last."""
-    return _position().get(stem(codec), len(CODECS)), list(CODECS).index(codec) if codec in CODECS else 0, codec
+    return _position().get(family_of(codec), len(CODECS)), list(CODECS).index(codec) if codec in CODECS else 0, codec
 
 
 @functools.cache
 def _position() -> dict[str, int]:
-    return {stem(codec): place for place, codec in reversed([*enumerate(CODECS)])}
+    return {family_of(codec): place for place, codec in reversed([*enumerate(CODECS)])}
 
 
 def families(curves: pd.DataFrame) -> tuple[Family, ...]:
     """Group sorted curves into families."""
-    groups = curves.groupby([curves["weights"] == "", curves["codec"].map(stem)], sort=False)
+    groups = curves.groupby([curves["weights"] == "", curves["codec"].map(family_of)], sort=False)
     found = []
     for (_, name), group in groups:
         first = group.iloc[0]

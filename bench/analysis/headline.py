@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.analysis.axis import PSNR_YUV
 from bench.analysis.evidence import is_published
-from bench.codecs.registry import is_ours, stem
+from bench.codecs.registry import family_of, is_ours
 from bench.learned.weights.catalogue import COMPACTS
 from bench.results import published
 
@@ -91,7 +91,7 @@ def _last(name: str, weights: str, points: pd.Series) -> tuple[bool, ...]:
 
 def _is_users(codec: str, weights: str) -> bool:
     """Whether a codec, or its weights, come neither with bench nor from a publication; modified codecs do not count."""
-    return codec == stem(codec) and not (is_ours(codec) and (weights in COMPACTS or is_published(weights)))
+    return codec == family_of(codec) and not (is_ours(codec) and (weights in COMPACTS or is_published(weights)))
 
 
 def few(

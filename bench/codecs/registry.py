@@ -223,7 +223,7 @@ def _options_of(cls: type[Codec], given: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in given.items() if name in cls.options}
 
 
-def stem(codec: str) -> str:
+def family_of(codec: str) -> str:
     """Return the family in a codec's label: jpeg for jpeg-444, joint for joint+qr, vvc for vtm."""
     return _STANDARDS.get(name := _SETTING.sub("", codec), name)
 

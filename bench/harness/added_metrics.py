@@ -22,7 +22,7 @@ from bench.harness.run_info import describe_run
 from bench.harness.runner import Outcome, not_measured, register, settle
 from bench.harness.supervisor import Supervisor
 from bench.harness.task import CodecPoint, Task
-from bench.harness.workers import carried_out
+from bench.harness.workers import execute_tasks
 from bench.images.datasets import open_dataset
 from bench.results.resume_key import Configuration
 from bench.results.store import Store
@@ -82,7 +82,7 @@ def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
         skipped = sum(len(stored[point.configuration]) - len(todo[point]) for point in points)
         outcome = Outcome(skipped=skipped)
         with crew_for(request, crew, run.run_id) as workers:
-            results = carried_out(work, {point: iter(some) for point, some in todo.items() if some}, workers)
+            results = execute_tasks(work, {point: iter(some) for point, some in todo.items() if some}, workers)
             settle("adding metrics", number, results, outcome, keep)
     curves = frozenset((point.configuration.curve, point.configuration.quality) for point in points)
     return Summary(dataset.name, curves, (*lacking, *left_out), {"with metrics added": outcome})

@@ -204,14 +204,14 @@ def _carried_out(run: _Run, work: Work[Any], batch: Batch) -> Done[Any]:
     for sha256, picture in batch.pictures.items():
         write_bytes(shelf / sha256, pickle.dumps(picture))
     supervisor = _supervisor(run)
-    done = work.carried_out(batch.tasks, supervisor)
+    done = work.execute(batch.tasks, supervisor)
     values = list(done.values)
     for place, task in enumerate(batch.tasks):
         for _ in range(TRIES):
             value, path = values[place], shelf / task.image.sha256
             if isinstance(value, Unable) and value.lacks_picture and path.is_file():
                 supervisor.give(task.image, pickle.loads(path.read_bytes()))  # noqa: S301  # we wrote it
-                (values[place],) = work.carried_out([task], supervisor).values
+                (values[place],) = work.execute([task], supervisor).values
     return Done(values, done.seconds)
 
 

@@ -52,10 +52,10 @@ class Work(Generic[Value_co]):
     job: Job[Value_co]
     limits: Limits = field(default_factory=Limits)
 
-    def carried_out(self, tasks: Iterable[Task], supervisor: Supervisor) -> Done[Value_co]:
+    def execute(self, tasks: Iterable[Task], supervisor: Supervisor) -> Done[Value_co]:
         """Execute tasks in a worker."""
         start = time.monotonic()
-        values = [supervisor.carry_out(self.job, task, self.limits) for task in tasks]
+        values = [supervisor.execute(self.job, task, self.limits) for task in tasks]
         return Done(values, time.monotonic() - start)
 
 

@@ -98,7 +98,7 @@ class Job(Generic[Value_co]):
         """
         picture_of(task.image)
 
-    def carry_out(self, task: Task) -> Value_co:
+    def execute(self, task: Task) -> Value_co:
         """Execute a prepared task; raises exceptions of the codec, the metric or the picture."""
         raise NotImplementedError
 
@@ -129,7 +129,7 @@ class MeasuringJob(Job[Measured]):
         if not is_ours(task.point.recipe.name):
             _process().open(task.point.recipe)
 
-    def carry_out(self, task: Task) -> Measured:
+    def execute(self, task: Task) -> Measured:
         """Encode and decode the picture, and compute the metrics."""
         encoder, decoder = _opened(task.point.recipe)
         picture = picture_of(task.image)
@@ -150,7 +150,7 @@ class TimingJob(Job[Timed]):
         """Each repeat codes the picture once, and so does the warm-up."""
         return self.repeats + 1
 
-    def carry_out(self, task: Task) -> Timed:
+    def execute(self, task: Task) -> Timed:
         """Time the stages of the codec."""
         encoder, decoder = _opened(task.point.recipe)
         picture = picture_of(task.image)

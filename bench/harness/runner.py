@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from bench.codecs.registry import codec_class, label_of, stem
+from bench.codecs.registry import codec_class, family_of, label_of
 from bench.harness.task import CodecPoint
-from bench.harness.workers import carried_out, in_turn
+from bench.harness.workers import execute_tasks, in_turn
 from bench.results.schema import Failure, Timing
 from bench.system.errors import one_line
 from bench.system.progress import progress
@@ -110,7 +110,7 @@ def run_measurements(
     number = sum(1 for tasks in todo().values() for _ in tasks)
     lost = list(plan.failing)
     outcome, add_failure = Outcome(skipped=len(plan) - number), functools.partial(_add_failure, store, run)
-    results = _with_lost(lost, carried_out(work, todo(), crew))
+    results = _with_lost(lost, execute_tasks(work, todo(), crew))
     return settle("measuring", number + len(lost), results, outcome, keep, add_failure=add_failure)
 
 
@@ -159,7 +159,7 @@ def _side_by_side(tasks: Iterable[Task]) -> list[Task]:
     pairs: dict[tuple[str, float, str], list[Task]] = {}
     for task in tasks:
         configuration = task.point.configuration
-        pair = (stem(configuration.codec), configuration.quality, task.image.sha256)
+        pair = (family_of(configuration.codec), configuration.quality, task.image.sha256)
         pairs.setdefault(pair, []).append(task)
     return [task for pair in pairs.values() for task in pair]
 

@@ -60,7 +60,7 @@ class Supervisor:
         """Kill the process. May be called from another thread."""
         self._process.close()
 
-    def carry_out(self, job: Job[_Value], task: Task, limits: Limits) -> _Value | CodecError | Unable:
+    def execute(self, job: Job[_Value], task: Task, limits: Limits) -> _Value | CodecError | Unable:
         """Execute a task, and return its value, its error, or the reason why it cannot be executed here."""
         limits = limits.times(job.rounds)
         try:
@@ -102,7 +102,7 @@ class Supervisor:
             except CodecError as error:
                 return Unable(str(error), lacks_picture)
         try:
-            value: _Value = self._process.call(job.carry_out, task, limits=limits)
+            value: _Value = self._process.call(job.execute, task, limits=limits)
         except EndedError:
             raise
         except CodecError as error:

@@ -14,7 +14,7 @@ from bench.codecs.registry import codec_class, label_of
 from bench.harness.dispatch import Work
 from bench.harness.jobs import MeasuringJob
 from bench.harness.plan import plan
-from bench.harness.workers import carried_out
+from bench.harness.workers import execute_tasks
 from bench.metrics.rate import bits_per_pixel
 from bench.system.errors import CodecError, UsageError, one_line
 from bench.system.progress import progress
@@ -98,7 +98,7 @@ def mean_point(
     tasks = plan([spec], dataset.images, backend=backend, opening=opening)
     for task, error in tasks.failing:
         raise _needed(task, error)
-    results = carried_out(work, {tasks.points[0]: tasks.of(0)}, crew)
+    results = execute_tasks(work, {tasks.points[0]: tasks.of(0)}, crew)
     rates_bpp, errors = [], []
     with progress(f"{spec.name}@{spec.qualities[0]:g}", len(tasks), unit="tasks") as advance, closing(results):
         for task, measured in results:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _Value = TypeVar("_Value")
 
 
-def carried_out(
+def execute_tasks(
     work: Work[_Value], todo: Todo, crew: Crew | None
 ) -> Generator[tuple[Task, _Value | BaseException], None, None]:
     """Execute tasks with a crew of workers, or one after the other; yield each with its value or error."""
@@ -41,13 +41,13 @@ def in_turn(work: Work[_Value], tasks: Iterable[Task]) -> Generator[tuple[Task, 
             if is_ours(task.point.recipe.name) and not work.limits:
                 yield task, _here(work, task)
             else:
-                yield task, _settled(supervisor.carry_out(work.job, task, work.limits))
+                yield task, _settled(supervisor.execute(work.job, task, work.limits))
 
 
 def _here(work: Work[_Value], task: Task) -> _Value | BaseException:
     try:
         work.job.prepare(task)
-        return work.job.carry_out(task)
+        return work.job.execute(task)
     except FROM_USERS as error:
         return error
 
@@ -86,5 +86,5 @@ class LocalCrew:
 
 
 def _carried_out(supervisor: Supervisor, work: Work[_Value], batch: Batch) -> Done[_Value]:
-    done = work.carried_out(batch.tasks, supervisor)
+    done = work.execute(batch.tasks, supervisor)
     return Done([_settled(value) for value in done.values], done.seconds)

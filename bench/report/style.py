@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from bench.analysis.family import rank
-from bench.codecs.registry import stem
+from bench.codecs.registry import family_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -165,7 +165,7 @@ def looks_of_few(curves: Mapping[str, bool]) -> Mapping[str, Look]:
     roles: dict[str, str] = {}
     found = {}
     for place, (name, of_others) in enumerate(curves.items()):
-        family = name if of_others else stem(name.partition("@")[0])
+        family = name if of_others else family_of(name.partition("@")[0])
         role = roles.setdefault(family, f"series-{len(roles) % len(SERIES_LIGHT)}")
         found[name] = Look.at(place, role, hollow=of_others)
     return found

@@ -22,7 +22,7 @@ UNSTATED_TASK_S = 1.0
 class TimingPlan:
     """Pictures by image set, points, and number of repeats for which times are measured."""
 
-    ladder: tuple[float, ...]
+    positions: tuple[float, ...]
     """Relative positions in the list of a codec's qualities, 0 to 1."""
     repeats: int
     pictures: Mapping[str, tuple[str, ...]]
@@ -31,7 +31,7 @@ class TimingPlan:
         """Format a codec with the qualities to time, in the notation of the command line."""
         last = len(spec.qualities) - 1
         return as_argument(
-            spec.name, tuple(dict.fromkeys(spec.qualities[round(place * last)] for place in self.ladder))
+            spec.name, tuple(dict.fromkeys(spec.qualities[round(place * last)] for place in self.positions))
         )
 
 
@@ -62,11 +62,11 @@ class Budget:
         timing = content["timing"][extent]
         return cls(
             _tuples(content["pictures"]) if quick else {},
-            TimingPlan(tuple(timing["ladder"]), timing["repeats"], _tuples(timing["pictures"])),
+            TimingPlan(tuple(timing["positions"]), timing["repeats"], _tuples(timing["pictures"])),
             {name: tuple(share[extent]) for name, share in codecs.items() if extent in share},
             {name: share["task_s"] for name, share in codecs.items()},
             content["parts_s"][extent],
-            without=tuple(content["planes"]["alone"]),
+            without=tuple(content["planes"]["only_planes"]),
         )
 
     @classmethod

@@ -8,7 +8,7 @@ from synthetic import garden
 
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.family import rank
-from bench.codecs.registry import CODECS, stem
+from bench.codecs.registry import CODECS, family_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 def test_families_keep_together_in_the_registry_s_order_and_strangers_come_last() -> None:
     order = sorted([*CODECS, "zebra", "aardvark"], key=rank)
     assert order[-2:] == ["aardvark", "zebra"]
-    stems = [stem(codec) for codec in order]
-    assert list(dict.fromkeys(stems)) == [
-        family for family, before in zip(stems, ["", *stems], strict=False) if family != before
+    families = [family_of(codec) for codec in order]
+    assert list(dict.fromkeys(families)) == [
+        family for family, before in zip(families, ["", *families], strict=False) if family != before
     ]
     assert [codec for codec in order if codec in {"jpeg", "webp", "joint", "attn"}] == ["jpeg", "webp", "joint", "attn"]
 

@@ -15,10 +15,10 @@ from bench.codecs.registry import (
     ON_REQUEST,
     codec_class,
     codec_names,
+    family_of,
     label_of,
     load_metric,
     resolve_codecs,
-    stem,
 )
 from bench.metrics.distortion import Metric
 from bench.system.errors import UsageError
@@ -275,7 +275,7 @@ def test_a_quality_off_the_scale_is_an_error_before_the_run() -> None:
     ],
 )
 def test_the_settings_of_a_codec_are_of_its_family(codec: str, family: str) -> None:
-    assert stem(codec) == family
+    assert family_of(codec) == family
 
 
 def test_names_are_listed_without_importing_a_codec() -> None:

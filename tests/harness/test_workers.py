@@ -113,12 +113,12 @@ def test_a_worker_measures_what_was_planned_and_nothing_else(
     (task,) = plan([spec], [image])
     job = MeasuringJob.by(["mse", f"{desk.path}/own_metric.py:WORST"])
     with Supervisor() as worker:
-        result = worker.carry_out(job, task, Limits())
+        result = worker.execute(job, task, Limits())
     assert isinstance(result, Measured), result
     assert result.result.values == {"mse": 0.0, "worst": 0.0}
     (desk.path / changed).write_text((desk.path / changed).read_text() + "\n# 2")
     with Supervisor() as worker:
-        failed = worker.carry_out(job, task, Limits())
+        failed = worker.execute(job, task, Limits())
     assert isinstance(failed, Unable), failed
     where = f"{desk.path}/{changed if changed != 'weights' else 'own.py'}:"
     assert failed.reason.startswith(where)

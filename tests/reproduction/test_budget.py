@@ -9,14 +9,14 @@ from bench.reproduction.budget import UNSTATED_TASK_S, Budget, TimingPlan, _cont
 
 
 def test_the_budget_names_codecs_and_points_that_there_are() -> None:
-    """A quick run is a part of the whole one, which has all of the ladder and more, or some of it."""
+    """A quick run is a part of the whole one, which has all of the positions and more, or some of it."""
     for name, share in _content()["codecs"].items():
         assert name in codec_names()
-        ladder = codec_class(name).scale.points
-        whole = share.get("whole", ladder)
+        positions = codec_class(name).scale.points
+        whole = share.get("whole", positions)
         assert set(share.get("quick", ())) <= set(whole), name
-        assert set(ladder) <= set(whole) or set(whole) <= set(ladder), name
-        assert list(whole) == sorted(whole, reverse=ladder[0] > ladder[-1]), name
+        assert set(positions) <= set(whole) or set(whole) <= set(positions), name
+        assert list(whole) == sorted(whole, reverse=positions[0] > positions[-1]), name
         assert share["task_s"] > 0
 
 
@@ -81,11 +81,11 @@ def test_the_estimate_is_tasks_by_cost() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ladder", "chosen"), [((0.25, 0.5, 0.75), "jpeg@30,50,70"), ((0.5,), "jpeg@50"), ((0, 1), "jpeg@10,90")]
+    ("positions", "chosen"), [((0.25, 0.5, 0.75), "jpeg@30,50,70"), ((0.5,), "jpeg@50"), ((0, 1), "jpeg@10,90")]
 )
-def test_times_are_taken_at_points_spread_over_the_ladder(ladder: tuple[float, ...], chosen: str) -> None:
-    assert TimingPlan(ladder, 3, {}).points(CodecSpec("jpeg", tuple(range(10, 100, 10)))) == chosen
+def test_times_are_taken_at_points_spread_over_the_qualities(positions: tuple[float, ...], chosen: str) -> None:
+    assert TimingPlan(positions, 3, {}).points(CodecSpec("jpeg", tuple(range(10, 100, 10)))) == chosen
 
 
-def test_a_ladder_of_one_point_is_timed_there() -> None:
+def test_a_codec_with_one_quality_is_timed_there() -> None:
     assert TimingPlan((0.25, 0.5, 0.75), 3, {}).points(CodecSpec("joint", (3,))) == "joint@3"

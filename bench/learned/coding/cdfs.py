@@ -288,7 +288,7 @@ REACHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256)
 OUTSIDE = 1e-4
 """Maximum probability outside the window, up to the largest half-width."""
 
-SUREST = Cdfs.of_arrays(
+FEWEST_BITS = Cdfs.of_arrays(
     np.array([0, 1, (1 << PRECISION) - 2, (1 << PRECISION) - 1, 1 << PRECISION]), np.array([5]), np.array([-1])
 )
 """The CDF with the fewest bits per element, which bounds the number of elements in a payload."""
@@ -351,7 +351,7 @@ class MixtureCdfs(Distributions):
     @property
     def least_bits(self) -> float:
         """See `Distributions`."""
-        return SUREST.least_bits
+        return FEWEST_BITS.least_bits
 
     def _places(self, indexes: Indexes) -> Elements:
         """Return the position of each element in the indexes."""

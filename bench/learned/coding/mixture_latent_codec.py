@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
-from bench.learned.coding.cdfs import OUTSIDE, REACHES, SUREST, MixtureCdfs
+from bench.learned.coding.cdfs import FEWEST_BITS, OUTSIDE, REACHES, MixtureCdfs
 from bench.learned.coding.entropy_parameters import ContextNetwork, one_thread
 from bench.learned.coding.latent_codecs import AutoregressiveLatentCodec, Hyperprior, Latents, in_order
 from bench.learned.models.entropy import PRECISION
@@ -110,7 +110,7 @@ class MixtureLatentCodec(AutoregressiveLatentCodec):
     def __init__(self, model: LearnedModel) -> None:
         self._hyperprior = Hyperprior(model)
         self._network, self._kernel = ContextNetwork.of(model), model.config.kernel
-        self.y_tables, self.num_channels = SUREST, model.config.M
+        self.y_tables, self.num_channels = FEWEST_BITS, model.config.M
         self.z_channels = self._hyperprior.channels
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bench.learned.training.phases import Target
 
 Distance = Literal["l1", "l2", "smooth-l1", "cosine"]
-Taught = Literal["rectified", "detached"]
+Synthesis = Literal["rectified", "detached"]
 
 ALPHAS: Mapping[str, float] = {"l1": 5e-6, "l2": 1e-3, "smooth-l1": 3e-5, "cosine": 1.0}
 """Default weight of each feature distance.
@@ -56,14 +56,14 @@ class StpRecipe:
     alpha: float | None = None
     """None: that of `ALPHAS`, or a tenth of it for MS-SSIM, as in the paper."""
     distance: Distance = "l2"
-    synthesis: Taught = "rectified"
+    synthesis: Synthesis = "rectified"
     """Whether the distortion trains the rectifier."""
 
     def __post_init__(self) -> None:
         if self.distance not in ALPHAS:
             raise unknown("feature distance", self.distance, ALPHAS)
-        if self.synthesis not in get_args(Taught):
-            raise unknown("synthesis", self.synthesis, get_args(Taught))
+        if self.synthesis not in get_args(Synthesis):
+            raise unknown("synthesis", self.synthesis, get_args(Synthesis))
 
     def feature(self, metric: str) -> dict[str, float]:
         """The feature term with its weight."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.learned.coding.cdfs import SUREST, Cdfs, RangeCoder
+from bench.learned.coding.cdfs import FEWEST_BITS, Cdfs, RangeCoder
 from bench.learned.coding.entropy_parameters import one_thread
 from bench.learned.coding.fixed_point import integer_mixture
 from bench.learned.coding.fixed_point.integer_mixture import SCALE_GRID, IntegerMixture
@@ -113,7 +113,7 @@ class IntegerMixtureLatentCodec(FixedPointLatentCodec):
 
     def __init__(self, model: LearnedModel, network: Network) -> None:
         super().__init__(model, network)
-        self.y_tables = SUREST
+        self.y_tables = FEWEST_BITS
         self._mixture = IntegerMixture.of(network.outputs)
 
     def bits(self, latents: Latents) -> dict[str, Tensor]:
