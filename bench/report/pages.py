@@ -75,6 +75,7 @@ TRIALS = {
     "feature_distances": "Distances between features",
     "stp_end_to_end": "Soft-to-predictive and end-to-end training",
     "ms_ssim": "Decoders of models trained for MS-SSIM",
+    "rectifier_seeds": "Decoders trained from several seeds",
 }
 """Headings of the rectifier experiments that compare trained variants, by the name of the experiment."""
 

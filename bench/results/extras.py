@@ -48,6 +48,7 @@ EXPERIMENTS: Mapping[str, tuple[str, ...]] = {
     "feature_distances": ("model", "quality", "variant", "image", "psnr_db"),
     "stp_end_to_end": ("model", "quality", "variant", "image", "psnr_db"),
     "ms_ssim": ("model", "quality", "variant", "image", "ms_ssim"),
+    "rectifier_seeds": ("model", "quality", "variant", "image", "psnr_db"),
     "ablation": (
         "transforms", "transforms_sha256", "lambda", "steps", "dataset", "variant", "prior", "kernel",
         "distribution", "mean", "parameters", "seed", "seconds", "image", "bpp_y", "bpp_z",
