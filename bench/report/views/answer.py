@@ -125,7 +125,7 @@ def _speed(content: Content) -> str:
 
 
 def _best(content: Content) -> str:
-    """Sentence on the codec that needs the fewest bits; empty if no codec is ranked.
+    """Sentence on the codec that needs the fewest bits; empty if the subject is not ranked.
 
     It says "ranked" instead of "measured" if some measured codec cannot be ranked.
     """
@@ -134,7 +134,10 @@ def _best(content: Content) -> str:
     name = best(ranked, content.results.curves["name"], anchor.name)
     if name is None or trusted(ranked).empty:
         return ""
-    every = set(content.results.curves["name"]) <= {anchor.name, *trusted(ranked)["test"]}
+    in_ranking = {anchor.name, *trusted(ranked)["test"]}
+    if content.subject not in in_ranking:  # such as a single point, which may need fewer bits than the best one
+        return ""
+    every = set(content.results.curves["name"]) <= in_ranking
     those = f"codec {'measured' if every else 'ranked'} here"
     if name == content.subject:
         return f"No other {those} needs fewer bits."
@@ -207,10 +210,11 @@ def weights_banner(content: Content, extras: Extras) -> str:
     names = " and ".join(f'"{name}"' for name in sorted(set(rows["weights"])))
     widths = [_beside(f"{name} = ", *pair) for name, *pair in (("N", own.N, paper.N), ("M", own.M, paper.M)) if pair[0]]
     has = f"{title(content, str(content.subject))} has {' and '.join(widths)} channels, and " if widths else ""
+    together = f" for all {len(rows)} models" if len(rows) > 1 else ""
     return (
         f"The learned codecs are small models trained for this comparison (weights {names}), not the models of the "
-        f"papers: {has}training took {_beside('', every.steps, paper.steps)} steps, {plain(hours, 1)} hours for all "
-        f"{count(len(rows), 'model')}. They show the gain of each component, not the performance of the papers' models."
+        f"papers: {has}training took {_beside('', every.steps, paper.steps)} steps, {plain(hours, 1)} hours{together}. "
+        "They show the gain of each component, not the performance of the papers' models."
     )
 
 
