@@ -9,7 +9,7 @@ front             Pareto front of rate and time; `costs`: of rate and other cost
 against_vtm       published curves against VTM, with the values that their authors state
 headline, trust   summary at the top of a report; unreliable BD-rates
 claims, evidence, rectifier_evidence, verdict, sources   the papers' claims and their verdicts
-component_gain, rectifier_gain, quantization, cca, ceiling, anchors, timing   further results
+component_gain, rectifier_gain, quantization_errors, cca, ceiling, anchors, timing   further results
 compressai_form   curves in CompressAI's format
 ablation, cca_ablation, seed_variance, experiments, trainings   results of experiments
 model_scale       widths and training lengths of the learned models and of the papers' models

@@ -21,7 +21,7 @@ Range = tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class ModelScale:
     """Ranges of transform channels (N), latent channels (M) and training steps of several models."""
 
     N: Range = None
@@ -29,12 +29,12 @@ class Scale:
     steps: Range = None
 
 
-def own_scale(weights: pd.DataFrame) -> Scale:
+def own_scale(weights: pd.DataFrame) -> ModelScale:
     """Scale of the models in rows of `bench.results.extras.WEIGHTS`."""
-    return Scale(*(_range(pd.to_numeric(weights[column]).dropna()) for column in ("N", "M", "total_steps")))
+    return ModelScale(*(_range(pd.to_numeric(weights[column]).dropna()) for column in ("N", "M", "total_steps")))
 
 
-def paper_scale(codec: str) -> Scale:
+def paper_scale(codec: str) -> ModelScale:
     """Scale of a codec in `PAPER_RECIPE`; all None if the codec is not in it."""
     recipe = _recipe()
     steps = [step for step in recipe["steps"] if codec in {name.partition("@")[0] for name in step["train"]}]
@@ -43,7 +43,7 @@ def paper_scale(codec: str) -> Scale:
     widths: list[Sequence[float]] = [
         [step["options"][name] for step in steps if name in step.get("options", {})] for name in ("N", "M")
     ]
-    return Scale(*(_range(values) for values in (*widths, lengths)))
+    return ModelScale(*(_range(values) for values in (*widths, lengths)))
 
 
 def _range(values: Iterable[float]) -> Range:

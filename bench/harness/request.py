@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from bench.harness.dispatch import Crew
     from bench.harness.plan import Plan
     from bench.harness.runner import Outcome
-    from bench.harness.target import Target
+    from bench.harness.target import SearchTarget
     from bench.images.clips import ClipOptions
     from bench.images.datasets import Dataset
     from bench.images.picture import Kind
@@ -226,7 +226,7 @@ def _lost(request: RunRequest, errors: Mapping[str, CodecError]) -> dict[CodecPo
 
 def _at_target(
     request: RunRequest,
-    target: Target | None,
+    target: SearchTarget | None,
     specs: list[CodecSpec],
     *,
     crew: Crew | None,

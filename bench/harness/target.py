@@ -42,7 +42,7 @@ Probe = Callable[["CodecSpec"], tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class SearchTarget:
     """A target rate in bits per pixel, or a target PSNR in dB."""
 
     value: float
@@ -62,7 +62,7 @@ class Target:
         return f"{value:.4g} bpp" if self.is_rate else f"{value:.2f} dB"
 
 
-def target_of(bpp: float | None, psnr: float | None, texts: Iterable[str]) -> Target | None:
+def target_of(bpp: float | None, psnr: float | None, texts: Iterable[str]) -> SearchTarget | None:
     """Create the target from options; `texts` are the codecs as given by the user.
 
     Raises:
@@ -76,7 +76,7 @@ def target_of(bpp: float | None, psnr: float | None, texts: Iterable[str]) -> Ta
     for text in texts:
         if (spec := CodecSpec.parse(text)).qualities:
             raise UsageError(f"{option} finds the quality; use {spec.name} instead of {text}")
-    return Target(bpp, is_rate=True) if bpp is not None else Target(psnr or math.nan, is_rate=False)
+    return SearchTarget(bpp, is_rate=True) if bpp is not None else SearchTarget(psnr or math.nan, is_rate=False)
 
 
 def mean_point(
@@ -115,7 +115,7 @@ def _needed(task: Task, error: BaseException) -> CodecError:
     return CodecError(f"{task}: {one_line(error)}; a search for a target needs every picture: --exclude leaves one out")
 
 
-def at_target(spec: CodecSpec, target: Target, probe: Probe) -> tuple[CodecSpec, str]:
+def at_target(spec: CodecSpec, target: SearchTarget, probe: Probe) -> tuple[CodecSpec, str]:
     """Find the quality of a codec that is nearest to the target, and describe the result in a line.
 
     For a codec with weights, all points are tried, because weights may be numbered in any order. For other codecs, rate

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.analysis.costs import MEASURED
 from bench.report.canvas import slug
 from bench.report.cost_plot import cost_figures, front_line, log_limits, rate_scale
-from bench.report.figure import Curves, Figure, Scale, Series, segments
+from bench.report.figure import Curves, Figure, FigureAxis, Series, segments
 from bench.report.style import MEAN
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class Against:
         return Figure(
             f"difference_{slug(axis.name)}",
             f"Rate relative to {self.titles[anchor]} at equal {axis.title}.",
-            Scale(f"at equal {axis.label}", descending=not axis.higher_is_better),
-            Scale(f"Rate relative to {self.titles[anchor]}", percent=True, zero=True),
+            FigureAxis(f"at equal {axis.label}", descending=not axis.higher_is_better),
+            FigureAxis(f"Rate relative to {self.titles[anchor]}", percent=True, zero=True),
             tuple(series),
             3.4,
         )
@@ -80,8 +80,8 @@ class Against:
         return Figure(
             f"per_image_{slug(axis.name)}",
             f"BD-rate over {axis.title} of each picture (markers) and of the mean curve (bar).",
-            Scale(f"BD-rate against {self.titles[anchor]}, {axis.title}", percent=True, zero=True),
-            Scale.of_rows([curves.titles[name] for name in means["test"]]),
+            FigureAxis(f"BD-rate against {self.titles[anchor]}, {axis.title}", percent=True, zero=True),
+            FigureAxis.of_rows([curves.titles[name] for name in means["test"]]),
             tuple(series),
             1.2 + 0.32 * len(means),
         )
@@ -130,7 +130,7 @@ def _front_figure(rows: pd.DataFrame, axis: Axis, curves: Curves) -> Figure:
     return Figure(
         f"front_{slug(axis.name)}_{stage}_{group}",
         f"Time to {stage} a picture, and BD-rate over {axis.title} against {anchor}.",
-        Scale(f"milliseconds to {stage} a picture", log=True, limits=log_limits(rows["ms"], ROOM)),
+        FigureAxis(f"milliseconds to {stage} a picture", log=True, limits=log_limits(rows["ms"], ROOM)),
         rate_scale(rows["bd_rate_percent"], anchor),
         (front_line(rows, "ms"), *points),
         FRONT_HEIGHT_INCHES,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from bench.report.figure import Figure, Scale, Series
+    from bench.report.figure import Figure, FigureAxis, Series
 
 FONT_POINTS = 11.5
 NAME_POINTS = 10
@@ -187,7 +187,7 @@ class _Drawing:
             zorder=2 if look.hollow or not series.name else 3,
         )
 
-    def _scale(self, which: Literal["x", "y"], scale: Scale) -> None:
+    def _scale(self, which: Literal["x", "y"], scale: FigureAxis) -> None:
         from matplotlib import ticker  # noqa: PLC0415
 
         axis = self.axes.xaxis if which == "x" else self.axes.yaxis

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.analysis.costs import COSTS, COUNTED, MEASURED
 from bench.report.canvas import slug
-from bench.report.figure import Figure, Scale, Series
+from bench.report.figure import Figure, FigureAxis, Series
 from bench.report.style import HELPER, Look
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figur
         f"cost_{slug(axis.name)}_{cost.name}",
         f"BD-rate over {axis.title} against {anchor}, by {cost.title}."
         + (" Hollow markers are published points and costs." if others else " Measured here only."),
-        Scale(f"{cost.title}, log scale", log=True, limits=log_limits(rows["value"], ROOM)),
+        FigureAxis(f"{cost.title}, log scale", log=True, limits=log_limits(rows["value"], ROOM)),
         rate_scale(rows["bd_rate_percent"], anchor),
         (front_line(rows, "value"), *points),
         height_inches=min(3.2 + 0.25 * len(rows), HIGHEST_INCHES),
@@ -90,9 +90,9 @@ def log_limits(values: pd.Series, room: tuple[float, float]) -> tuple[float, flo
     return float(np.exp(low)), float(np.exp(high))
 
 
-def rate_scale(rates: pd.Series, anchor: str) -> Scale:
+def rate_scale(rates: pd.Series, anchor: str) -> FigureAxis:
     """Axis of BD-rates with a margin for names; most of it is below, because most codecs have low rates."""
-    return Scale(f"BD-rate against {anchor}", percent=True, limits=_limits(rates.to_numpy(float), RATE_ROOM))
+    return FigureAxis(f"BD-rate against {anchor}", percent=True, limits=_limits(rates.to_numpy(float), RATE_ROOM))
 
 
 def _limits(values: NDArray[np.float64], room: tuple[float, float]) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.family import each_alone
 from bench.report.canvas import slug
-from bench.report.figure import Figure, Scale, Series, segments
+from bench.report.figure import Figure, FigureAxis, Series, segments
 from bench.report.numbers import tick
 from bench.report.style import Look, family_colours, looks
 
@@ -19,7 +19,7 @@ HEIGHT_INCHES = 3.4
 
 
 def line_figure(
-    name: str, caption: str, rows: pd.DataFrame, x: Scale, y: Scale, *, columns: tuple[str, str, str]
+    name: str, caption: str, rows: pd.DataFrame, x: FigureAxis, y: FigureAxis, *, columns: tuple[str, str, str]
 ) -> Figure | None:
     """Plot y over x with one line per value of a column; None without points. `columns` are x, y and that column."""
     of_x, of_y, of_line = columns
@@ -80,8 +80,8 @@ def gain_figure(
     return Figure(
         slug(f"rectifier_{column}"),
         caption,
-        Scale("quality", limits=(-0.8, len(panels) * width - 0.8), ticks=ticks),
-        Scale(title, zero=True),
+        FigureAxis("quality", limits=(-0.8, len(panels) * width - 0.8), ticks=ticks),
+        FigureAxis(title, zero=True),
         # The legend is grey, because colours show models.
         (*series, *(Series.of("", MODIFIERS[modifier], GAIN_LOOKS[modifier], ([], [])) for modifier in drawn)),
         HEIGHT_INCHES,
@@ -106,8 +106,8 @@ def interval_figure(name: str, caption: str, title: str, rows: pd.DataFrame, col
     return Figure(
         slug(name),
         caption,
-        Scale(title, percent=True, zero=True),
-        Scale.of_rows(labels),
+        FigureAxis(title, percent=True, zero=True),
+        FigureAxis.of_rows(labels),
         (
             Series.of("mean", "", look, (rows[value], places), line=False, notes=labels),
             Series.of("", "", look, bars, markers=False),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from bench.analysis.rd_curve import RdCurve
     from bench.report.content import Content
-    from bench.report.figure import Figure, Scale, Series
+    from bench.report.figure import Figure, FigureAxis, Series
     from bench.report.style import Look
 
 Notes = dict[tuple[str, ...], int]
@@ -90,7 +90,7 @@ def described(figure: Figure, looks: Mapping[str, Look], notes: Notes) -> dict[s
     }
 
 
-def _scale(scale: Scale) -> dict[str, Any]:
+def _scale(scale: FigureAxis) -> dict[str, Any]:
     whole = {
         "log": scale.log,
         "limits": [*map(_rounded, scale.limits)] if scale.limits else None,

@@ -30,7 +30,7 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class FigureAxis:
     """One axis of a figure. Without `limits` it covers all series; `ticks` maps positions to labels.
 
     `descending`: lower is better, and the axis runs from high to low. `percent`: tick labels have a sign and a unit.
@@ -47,7 +47,7 @@ class Scale:
     whole: bool = False
 
     @classmethod
-    def of_rows(cls, names: Sequence[str]) -> Scale:
+    def of_rows(cls, names: Sequence[str]) -> FigureAxis:
         """Vertical axis with one row per name, the first on top."""
         return cls("", limits=(-0.6, len(names) - 0.4), ticks=dict(enumerate(names)), descending=True)
 
@@ -90,8 +90,8 @@ class Figure:
 
     name: str  # of its files; unique within a page
     caption: str
-    x: Scale
-    y: Scale
+    x: FigureAxis
+    y: FigureAxis
     series: tuple[Series, ...]
     height_inches: float = HEIGHT_INCHES
     width_inches: float = WIDTH_INCHES

@@ -11,7 +11,7 @@ from bench.report.style import MARKERS, css_variables
 from bench.system.latex import escaped
 
 if TYPE_CHECKING:
-    from bench.report.figure import Figure, Scale, Series
+    from bench.report.figure import Figure, FigureAxis, Series
 
 NEEDS = r"% Needs \usepackage{pgfplots} and \usetikzlibrary{plotmarks}; use it by \input."
 
@@ -47,7 +47,7 @@ def pgf_text(figure: Figure, size: Size | None = None) -> str:
     )
 
 
-def _scale(which: str, scale: Scale) -> list[str]:
+def _scale(which: str, scale: FigureAxis) -> list[str]:
     options = [f"{which}label={{{escaped(scale.label)}}}"] if scale.label else []
     if scale.log:
         options.append(f"{which}mode=log, log ticks with fixed point")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.report.canvas import slug
-from bench.report.figure import Figure, Scale, Series
+from bench.report.figure import Figure, FigureAxis, Series
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +45,8 @@ def rd_figure(axis: Axis, rd_curves: Sequence[RdCurve], curves: Curves, limits: 
     return Figure(
         f"rd_{slug(axis.name)}",
         f"{axis.label} over rate.",
-        Scale(RATE_LABEL, log=True, limits=limits[0]),
-        Scale(axis.label, limits=(ends[0], ends[1]), descending=not axis.higher_is_better),
+        FigureAxis(RATE_LABEL, log=True, limits=limits[0]),
+        FigureAxis(axis.label, limits=(ends[0], ends[1]), descending=not axis.higher_is_better),
         tuple(_series(axis, rd_curve, curves) for rd_curve in rd_curves),
     )
 

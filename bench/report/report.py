@@ -11,7 +11,7 @@ from bench.analysis.axis import PSNR_YUV
 from bench.analysis.ceiling import ceiling_table
 from bench.analysis.claims import Book, claim_table
 from bench.analysis.component_gain import component_gain_table
-from bench.analysis.quantization import quantization_table
+from bench.analysis.quantization_errors import quantization_table
 from bench.analysis.rd_curve import find
 from bench.analysis.rectifier_gain import time_ratios
 from bench.analysis.sets import all_results, without_parts

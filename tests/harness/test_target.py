@@ -12,7 +12,7 @@ from PIL import Image
 
 from bench.cli.main import main
 from bench.codecs.registry import codec_class, resolve_codecs
-from bench.harness.target import MOST_STEPS, Target, at_target
+from bench.harness.target import MOST_STEPS, SearchTarget, at_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ class Probed:
         return bpp, 10 * bpp
 
 
-def found(name: str, target: Target, probe: Probed) -> tuple[float, str]:
+def found(name: str, target: SearchTarget, probe: Probed) -> tuple[float, str]:
     (spec,) = resolve_codecs([name])
     result, line = at_target(spec, target, probe)
     return result.qualities[0], line
@@ -42,7 +42,7 @@ def found(name: str, target: Target, probe: Probed) -> tuple[float, str]:
 
 def test_whole_qualities_are_bisected() -> None:
     probe = Probed({"power": 1, "factor": 0.01})
-    quality, line = found("jpeg", Target(0.374, is_rate=True), probe)
+    quality, line = found("jpeg", SearchTarget(0.374, is_rate=True), probe)
     assert quality == 37
     assert line == "jpeg: 0.374 bpp requested; quality 37 has 0.37 bpp"
     assert len(probe.qualities) <= 9 < len(codec_class("jpeg").scale.points)
@@ -51,13 +51,13 @@ def test_whole_qualities_are_bisected() -> None:
 
 def test_a_falling_scale_is_bisected_from_its_other_end() -> None:
     probe = Probed({"power": -1, "factor": 10})
-    assert found("bpg-444", Target(0.5, is_rate=True), probe)[0] == 20
-    assert found("bpg-444", Target(5.0, is_rate=False), probe)[0] == 20
+    assert found("bpg-444", SearchTarget(0.5, is_rate=True), probe)[0] == 20
+    assert found("bpg-444", SearchTarget(5.0, is_rate=False), probe)[0] == 20
 
 
 def test_a_continuous_scale_is_met_to_half_a_percent() -> None:
     probe = Probed({"power": -0.8, "factor": 1})
-    quality, _ = found("jpegxl", Target(0.25, is_rate=True), probe)
+    quality, _ = found("jpegxl", SearchTarget(0.25, is_rate=True), probe)
     assert quality**-0.8 == pytest.approx(0.25, rel=0.005)
     assert len(probe.qualities) <= MOST_STEPS
     assert quality == float(f"{quality:.4g}")
@@ -65,7 +65,7 @@ def test_a_continuous_scale_is_met_to_half_a_percent() -> None:
 
 @pytest.mark.parametrize(("bpp", "quality", "end"), [(1e-6, 1, "lowest"), (100, 100, "highest")])
 def test_what_is_out_of_reach_is_answered_with_the_nearest_end(bpp: float, quality: float, end: str) -> None:
-    result, line = found("jpeg", Target(bpp, is_rate=True), Probed({"power": 1, "factor": 0.01}))
+    result, line = found("jpeg", SearchTarget(bpp, is_rate=True), Probed({"power": 1, "factor": 0.01}))
     assert result == quality
     asked = f"jpeg: {bpp:.4g} bpp requested; quality {quality} has {quality / 100:.4g} bpp"
     assert line == f"{asked}, its {end}: the target is out of reach"
@@ -73,19 +73,19 @@ def test_what_is_out_of_reach_is_answered_with_the_nearest_end(bpp: float, quali
 
 @pytest.mark.parametrize("value", [0.01, 1.0])
 def test_the_ends_of_a_scale_are_within_reach(value: float) -> None:
-    _, line = found("jpeg", Target(value, is_rate=True), Probed({"power": 1, "factor": 0.01}))
+    _, line = found("jpeg", SearchTarget(value, is_rate=True), Probed({"power": 1, "factor": 0.01}))
     assert "out of reach" not in line
 
 
 def test_a_codec_with_empty_files_is_below_every_rate() -> None:
-    _, line = found("jpeg", Target(0.5, is_rate=True), Probed({"power": 1, "factor": 0}))
+    _, line = found("jpeg", SearchTarget(0.5, is_rate=True), Probed({"power": 1, "factor": 0}))
     assert line.endswith("has 0 bpp, its highest: the target is out of reach")
 
 
 def test_a_learned_codec_has_the_nearest_of_its_points() -> None:
     (spec,) = resolve_codecs(["joint"])
     probe = Probed({"power": 1, "factor": 0.1})
-    quality, line = found("joint", Target(0.38, is_rate=True), probe)
+    quality, line = found("joint", SearchTarget(0.38, is_rate=True), probe)
     assert quality == 4
     assert line.endswith(f", the nearest of its {len(spec.qualities)} points")
     assert set(probe.qualities) <= set(spec.qualities)
@@ -96,7 +96,7 @@ def test_points_of_weights_may_be_numbered_in_any_order() -> None:
     (spec,) = resolve_codecs(["joint"])
     assert set(spec.qualities) == rates.keys()
     for quality, bpp in rates.items():
-        result, _ = at_target(spec, Target(bpp, is_rate=True), lambda one: (rates[int(one.qualities[0])], 0.0))
+        result, _ = at_target(spec, SearchTarget(bpp, is_rate=True), lambda one: (rates[int(one.qualities[0])], 0.0))
         assert result.qualities == (quality,)
 
 

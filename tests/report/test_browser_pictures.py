@@ -82,7 +82,7 @@ def _colours(page: Page) -> set[Any]:
 
 
 def placed(page: Page) -> list[list[float]]:
-    """Scale, left and top of both pictures within their panes."""
+    """FigureAxis, left and top of both pictures within their panes."""
     found: list[list[float]] = page.evaluate("""(images) => images.map((where) => {
         const { a, e, f } = new DOMMatrix(getComputedStyle(document.querySelector(where)).transform);
         return [a, e, f];

@@ -18,7 +18,7 @@ from bench.report.canvas import drawing, file_bytes, inline_svg, log_ticks, svg_
 from bench.report.cost_plot import cost_figures
 from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
 from bench.report.explorer import described
-from bench.report.figure import Curves, Figure, Scale, Series, segments
+from bench.report.figure import Curves, Figure, FigureAxis, Series, segments
 from bench.report.pages import epoch_plots
 from bench.report.pgfplots import pgf_text
 from bench.report.style import HELPER, Look
@@ -39,7 +39,7 @@ def figure(**options: object) -> Figure:
         Series.of("jpeg", "JPEG", LOOKS["jpeg"], ([0.2, np.nan, 0.8], [28, np.nan, 33]), every=2, faded=True),
         Series.of("", "", HELPER, ([0.1, 0.8], [31, 31]), markers=False),
     )
-    scales = Scale("rate", log=True, limits=(0.05, 1.0)), Scale("PSNR (dB)", limits=(26.0, 36.0))
+    scales = FigureAxis("rate", log=True, limits=(0.05, 1.0)), FigureAxis("PSNR (dB)", limits=(26.0, 36.0))
     return Figure("rd_x", "A caption.", *scales, series, **options)  # type: ignore[arg-type]
 
 
@@ -107,7 +107,7 @@ def test_json_has_what_plotly_draws() -> None:
     assert "look" not in first
     assert helper["look"]["colour"] == "muted"
     even = Series.of("joint", "", LOOKS["joint"], (np.linspace(30, 40, 61), np.zeros(61)))
-    x = described(Figure("a", "", Scale(""), Scale(""), (even,)), LOOKS, {})["series"][0]
+    x = described(Figure("a", "", FigureAxis(""), FigureAxis(""), (even,)), LOOKS, {})["series"][0]
     assert (x["x0"], x["dx"]) == (30, pytest.approx(1 / 6))
 
 
@@ -122,7 +122,7 @@ def test_latex_has_the_points_and_the_legend_and_is_balanced() -> None:
 
 
 def test_an_axis_on_which_lower_is_better_is_reversed_in_every_format(drawn: list[tuple[Axes, Legend | None]]) -> None:
-    turned = Figure("a", "", Scale("x"), Scale("error", descending=True), figure().series)
+    turned = Figure("a", "", FigureAxis("x"), FigureAxis("error", descending=True), figure().series)
     drawing(turned)
     assert drawn[0][0].yaxis_inverted()
     assert described(turned, LOOKS, {})["y"]["descending"]
@@ -131,7 +131,7 @@ def test_an_axis_on_which_lower_is_better_is_reversed_in_every_format(drawn: lis
 
 def test_names_at_points_replace_the_legend(drawn: list[tuple[Axes, Legend | None]]) -> None:
     points = [Series.of(n, n.title(), LOOKS[n], ([x], [1]), line=False) for n, x in (("joint", 1), ("jpeg", 2))]
-    drawing(Figure("a", "", Scale("x"), Scale("y"), tuple(points), names_at_points=True))
+    drawing(Figure("a", "", FigureAxis("x"), FigureAxis("y"), tuple(points), names_at_points=True))
     axes, legend = drawn[0]
     assert legend is None
     assert [text.get_text() for text in axes.texts] == ["Joint", "Jpeg"]
@@ -228,10 +228,12 @@ def test_published_costs_have_hollow_markers_and_a_legend() -> None:
 def test_each_value_of_a_column_has_a_line() -> None:
     rows = pd.DataFrame({"epoch": [1, 2, 1, 2], "psnr": [30, 31, 30, 32], "alpha": ["a", "a", "b", "b"]})
     columns = ("epoch", "psnr", "alpha")
-    found = line_figure("x", "A caption.", rows, Scale("epoch"), Scale("PSNR"), columns=columns)
+    found = line_figure("x", "A caption.", rows, FigureAxis("epoch"), FigureAxis("PSNR"), columns=columns)
     assert found is not None
     assert [(s.title, s.y.tolist()) for s in found.series] == [("a", [30, 31]), ("b", [30, 32])]
-    assert line_figure("x", "", rows.assign(psnr=np.nan), Scale("epoch"), Scale("PSNR"), columns=columns) is None
+    assert (
+        line_figure("x", "", rows.assign(psnr=np.nan), FigureAxis("epoch"), FigureAxis("PSNR"), columns=columns) is None
+    )
 
 
 def test_epochs_have_integer_ticks() -> None:

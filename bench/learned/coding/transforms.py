@@ -19,7 +19,7 @@ from bench.learned.coding.tiles import WHOLE, Grid
 from bench.learned.families import FAMILIES
 from bench.learned.models.cca.enhancement import Indicator
 from bench.learned.models.config import LATENT_STRIDE
-from bench.learned.models.packing import CHANNELS, LUMA_PLANES, pack, unpack
+from bench.learned.models.planes import CHANNELS, LUMA_PLANES, pack, unpack
 from bench.system.errors import DecodeError
 
 if TYPE_CHECKING:

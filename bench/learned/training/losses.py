@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.learned.lambdas import lambda_of
-from bench.learned.models.packing import CHANNELS, LUMA_PLANES
+from bench.learned.models.planes import CHANNELS, LUMA_PLANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

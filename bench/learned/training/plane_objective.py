@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.images.colour import to_yuv420
 from bench.images.picture import Picture
-from bench.learned.models.packing import CHANNELS, pack
+from bench.learned.models.planes import CHANNELS, pack
 from bench.learned.training.objective import PartOf, PictureObjective
 from bench.learned.training.phases import CropStage
 from bench.learned.training.training_pictures import Pictures

@@ -144,7 +144,7 @@ def _is_number(value: float | None) -> bool:
 
 
 def quantization(table: pd.DataFrame, content: Content) -> Table:
-    """Table of quantisation errors (`bench.analysis.quantization`)."""
+    """Table of quantisation errors (`bench.analysis.quantization_errors`)."""
     titles, looks = content.titles, content.looks
     return Table.of(
         table,

@@ -18,7 +18,7 @@ from bench.images.picture import Picture
 from bench.learned.coding.entropy_parameters import one_thread
 from bench.learned.families import RGB, YUV420
 from bench.learned.models import LearnedModel, ModelConfig, build
-from bench.learned.models.packing import pack
+from bench.learned.models.planes import pack
 from bench.learned.weights.full import ModelCard, load, save
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from bench.images.colour import to_yuv420
 from bench.images.image_files import read_picture
 from bench.images.picture import Yuv420
 from bench.learned.lambdas import lambda_of
-from bench.learned.models.packing import pack
+from bench.learned.models.planes import pack
 from bench.learned.training import losses, training_pictures, training_run
 from bench.learned.training.phases import CropStage, Target, parse_target
 from bench.learned.training.plane_objective import converted

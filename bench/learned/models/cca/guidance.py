@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from bench.learned.models.packing import LUMA_PLANES
+from bench.learned.models.planes import LUMA_PLANES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -31,7 +31,7 @@ from bench.learned.models.cca.blocks import Doubling, conv3x3, down_fab, halving
 from bench.learned.models.cca.enhancement import Acem
 from bench.learned.models.cca.guidance import GUIDES, PLANES, guide_width
 from bench.learned.models.mixture import MixtureModel
-from bench.learned.models.packing import CHANNELS
+from bench.learned.models.planes import CHANNELS
 
 if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig

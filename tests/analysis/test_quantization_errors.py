@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.analysis.dataset_results import DatasetResults
-from bench.analysis.quantization import TABLE, quantization_table
+from bench.analysis.quantization_errors import TABLE, quantization_table
 
 if TYPE_CHECKING:
     from pathlib import Path

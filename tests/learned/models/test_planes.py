@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.images.picture import Yuv420
-from bench.learned.models.packing import pack, unpack
+from bench.learned.models.planes import pack, unpack
 
 
 def noise(height: int, width: int, *, full_range: bool = True) -> Yuv420:
