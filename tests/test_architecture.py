@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -118,6 +119,16 @@ def test_imports_do_not_go_in_a_circle() -> None:
 
     for module in MODULES:
         visit(module, ())
+
+
+def test_no_two_classes_have_one_name() -> None:
+    names = [
+        node.name
+        for path in MODULES.values()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    assert sorted(name for name, number in Counter(names).items() if number > 1) == []
 
 
 def test_what_codecs_note_of_themselves_is_described() -> None:
