@@ -191,10 +191,14 @@ def are_published(points: pd.DataFrame, *names: str, measured: Collection[str] =
 
 
 def incomplete_notes(results: DatasetResults, names: Collection[str]) -> list[str]:
-    """Note of an image set, and one line per incomplete point of the given curves."""
+    """Note of an image set, and one line per incomplete point or unused newer version of the given curves."""
     short = results.incomplete[results.incomplete["name"].isin(names)].to_dict("records")
-    return [results.note] * bool(results.note) + [
-        f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short
+    used = results.stale["name"].map(results.current.groupby("name")["latest"].max())
+    newer = results.stale[results.stale["name"].isin(names) & (results.stale["latest"] > used)].to_dict("records")
+    return [
+        *([results.note] if results.note else []),
+        *(f"{row['name']}@{row['quality']:g} is left out: {row['have']} of {row['need']} pictures" for row in short),
+        *(f"{row['name']} is of an older version, because the last one has no complete point" for row in newer),
     ]
 
 

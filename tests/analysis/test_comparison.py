@@ -264,6 +264,16 @@ def test_points_left_out_are_noted(synthetic: Synthetic, tmp_path: Path) -> None
     assert "doubtful" in result.rows[0]["notes"]
 
 
+def test_a_newer_version_that_is_not_used_is_in_the_notes(synthetic: Synthetic, tmp_path: Path) -> None:
+    note = "alpha is of an older version, because the last one has no complete point"
+    synthetic.add_run("run0", "2025-12-01T10:00:00+00:00")
+    synthetic.add_curve("alpha", run_id="run0", backend_version="0.9", images=("dill",))
+    assert note not in compare_rows(synthetic.read(tmp_path / "older"), "beta", "alpha").notes
+    synthetic.add_run("run2", "2026-02-01T10:00:00+00:00")
+    synthetic.add_curve("alpha", run_id="run2", backend_version="2.0", images=("dill",))
+    assert note in compare_rows(synthetic.read(tmp_path / "newer"), "beta", "alpha").notes
+
+
 @pytest.mark.usefixtures("intervals_of_four")
 def test_a_lossless_point_is_left_out_and_noted(synthetic: Synthetic, tmp_path: Path) -> None:
     next(r for r in synthetic.tables["measurements"] if r["codec"] == "beta" and r["quality"] == 90)["mse"] = 0.0
