@@ -100,10 +100,12 @@ def run(session: nox.Session, program: str, *arguments: str) -> None:
 def _install(session: nox.Session) -> None:
     python = str(PROGRAMS / "python")
     if not (ENVIRONMENT / "pyvenv.cfg").is_file():
-        session.run(_interpreter(session), "-m", "venv", str(ENVIRONMENT), external=True)
-    session.run(python, "-m", "pip", "install", "--quiet", "--upgrade", "pip>=25.1", external=True)  # for --group
+        session.run_install(_interpreter(session), "-m", "venv", str(ENVIRONMENT), external=True)
+    session.run_install(
+        python, "-m", "pip", "install", "--quiet", "--upgrade", "pip>=25.1", external=True
+    )  # for --group
     session.log("installing bench and its dependencies: about 6 GB, two minutes on a fast connection")
-    session.run(python, "-m", "pip", "install", "--quiet", "--editable", ".", "--group", "dev", external=True)
+    session.run_install(python, "-m", "pip", "install", "--quiet", "--editable", ".", "--group", "dev", external=True)
 
 
 def _interpreter(session: nox.Session) -> str:
