@@ -68,7 +68,7 @@ def cell_numbers(page: Path) -> list[str]:
     """The numbers of all cells of numbers of a page, and of the lines below them, as they are written."""
     tree = html5lib.parse(page.read_text(), namespaceHTMLElements=False)
     cells = [cell for cell in tree.iter("td") if "n" in cell.get("class", "").split()]
-    texts = [" ".join(cell.itertext()).replace("\N{THIN SPACE}", "") for cell in cells]
+    texts = [" ".join(cell.itertext()).replace("\N{NARROW NO-BREAK SPACE}", "") for cell in cells]
     return [number for text in texts for number in re.findall(r"\d+(?:\.\d+)?", text)]
 
 

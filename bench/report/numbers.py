@@ -53,5 +53,5 @@ def span(low: float | None, high: float | None, digits: int) -> str:
 
 
 def grouped(value: float) -> str:
-    """Format an integer with thin spaces between the thousands."""
-    return NOTHING if math.isnan(value) else f"{value:,.0f}".replace(",", "\N{THIN SPACE}")
+    """Format an integer with narrow spaces between the thousands, where lines do not break."""
+    return NOTHING if math.isnan(value) else f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.analysis import ablation, rectifier_gain
-from bench.analysis.experiments import SEARCH, variant_means
+from bench.analysis.experiments import FLAT_DB, SEARCH, variant_means
 from bench.analysis.rectifier_gain import ERROR_REDUCTION
 from bench.report.assets.pictures import FARTHEST
 from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
@@ -101,6 +101,7 @@ def rectifier_page(content: Content, extras: Extras) -> Page | None:
     }
     variables: dict[str, Any] = {
         "heading": "Quantization rectifier",
+        "flat_db": FLAT_DB,
         "dataset_title": content.results.title,
         "result": section_summaries.rectifier(summary),
         "summary": experiments.summary_rows(summary),

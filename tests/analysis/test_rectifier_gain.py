@@ -160,8 +160,8 @@ def test_an_alpha_search_with_two_peaks_is_not_unimodal(synthetic: Synthetic, tm
         ([1, 2, 3, 4], None),
         ([1, 1, 1, 1], None),
         ([30.0, 30.1, 30.05], True),
-        ([30.0, 30.004, 30.008, 30.004, 30.0], True),
-        ([30.1, 30.096, 30.092, 30.088, 30.094, 30.1], False),
+        ([30.0, 30.008, 30.016, 30.008, 30.0], True),
+        ([30.1, 30.092, 30.084, 30.076, 30.088, 30.1], False),
     ],
 )
 def test_an_optimum_lies_inside_its_range_however_slowly_it_is_reached(
