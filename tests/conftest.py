@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import gc
 import os
 import shutil
 import signal
@@ -75,12 +74,6 @@ def templates_are_compiled_once() -> Iterator[None]:
 
 FAST = ("analysis", "images", "metrics", "results", "system")
 """Folders of tests that load no model; `pytest -m fast` runs them."""
-
-
-def pytest_collection_finish() -> None:
-    """Keep the garbage collector from searching all imported modules again and again, a tenth of the time."""
-    gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
