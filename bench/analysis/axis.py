@@ -99,7 +99,7 @@ _STORED = {"mse": PSNR, "mse_y": PSNR_Y, "mse_u": PSNR_U, "mse_v": PSNR_V, "ms_s
 
 _YUV_STORED = ("mse_y", "mse_u", "mse_v")
 
-DERIVED = {axis.short_name: metric for metric, axis in _STORED.items()} | {PSNR_YUV.short_name: ", ".join(_YUV_STORED)}
+DERIVED = {axis.short_name: (metric,) for metric, axis in _STORED.items()} | {PSNR_YUV.short_name: _YUV_STORED}
 """Names of axes, such as "psnr-y", and the stored metrics that they are computed from."""
 
 _PSNRS = {metric: axis.column for metric, axis in _STORED.items() if metric.startswith("mse")}

@@ -93,7 +93,7 @@ def metrics() -> list[tuple[str, ...]]:
         metric = load_metric(name)
         better = "higher" if metric.higher_is_better else "lower"
         use = "in every run" if name in METRICS else metric.missing() or f"--metric {name}"
-        shown = [axis for axis, stored in DERIVED.items() if name in stored.split(", ")]
+        shown = [axis for axis, stored in DERIVED.items() if name in stored]
         rows.append((name, metric.title, better, ", ".join(shown) or name.replace("_", "-"), use))
     return [*rows, *((name, ", ".join(members), "", "", f"--metric {name}") for name, members in METRIC_SETS.items())]
 

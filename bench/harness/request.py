@@ -348,9 +348,9 @@ def metrics_for(names: tuple[str, ...], kind: Kind) -> tuple[dict[str, Metric], 
 
 def _checked(name: str, kind: Kind, taken: Mapping[str, Metric]) -> Metric:
     """Load a metric, and check that it applies to such pictures and that its name is not taken in the results."""
-    stored = DERIVED.get(name.lower().replace("_", "-"), "") if name not in METRICS else ""
-    if stored and taken.keys() >= set(stored.split(", ")):
-        raise UsageError(f"{name} is computed from {stored}, which is always stored; omit it")
+    stored = DERIVED.get(name.lower().replace("_", "-"), ()) if name not in METRICS else ()
+    if stored and taken.keys() >= set(stored):
+        raise UsageError(f"{name} is computed from {', '.join(stored)}, which is always stored; omit it")
     metric = load_metric(name)
     if taken.get(metric.name, metric) != metric:
         raise UsageError(f"metric '{name}' is called {metric.name} like a built-in one; give it another name")
