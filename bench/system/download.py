@@ -34,7 +34,8 @@ def download(
 
     Received data is kept in `path`.part, so that the next call can resume. A file with a wrong hash is deleted.
     `sha256` may be a prefix of the hash, as in the names of CompressAI's checkpoints. `advance` is called with the
-    number of bytes received. A file larger than `max_bytes` (by default `MAX_BYTES`) is refused.
+    number of bytes received, first with that of an earlier call. A file larger than `max_bytes` (by default
+    `MAX_BYTES`) is refused.
 
     Raises:
         MissingError: no URL gave a file with this hash; the message gives the reason for each.
@@ -114,6 +115,7 @@ def _fetch(url: str, part: Path, *, advance: Callable[[int], None], max_bytes: i
             raise _TooLargeError(max_bytes)
         try:
             with part.open("ab" if resumed else "wb") as file:
+                advance(file.tell())
                 for chunk in response.iter_content(_CHUNK):
                     if file.tell() + len(chunk) > max_bytes:
                         raise _TooLargeError(max_bytes)

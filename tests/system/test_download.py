@@ -37,8 +37,10 @@ def test_a_cut_transfer_goes_on_where_it_ended(server: str, tmp_path: Path) -> N
     with pytest.raises(MissingError, match="cut"):
         download([f"{server}/cut"], tmp_path / "file", SHA256)
     assert not (tmp_path / "file").exists()
-    download([f"{server}/cut"], tmp_path / "file", SHA256)
+    seen: list[int] = []
+    download([f"{server}/cut"], tmp_path / "file", SHA256, advance=seen.append)
     assert (tmp_path / "file").read_bytes() == CONTENT
+    assert sum(seen) == len(CONTENT)
     path, asked = Server.log[-1]
     assert path == "/cut"
     assert asked is not None

@@ -46,12 +46,14 @@ class Terminal:
             f"to step {segment.steps}" if segment.steps is not None else f"for {(segment.budget_s or 0) / 60:g} min"
         )
         sys.stderr.write(f"{self._title}: {count(len(pictures), 'picture')}, from step {loop.progress.step} {length}\n")
-        self._advance = self._bar.enter_context(progress(self._title, 100, unit="%"))
+        spent_s = loop.progress.segment_s if segment == loop.progress.segment else 0.0
+        self._percent = _percent(segment, loop.progress.step, spent_s)
+        self._advance = self._bar.enter_context(progress(self._title, 100, unit="%", done=self._percent))
 
     def stepped(self, loop: Loop) -> None:
         """Move the bar."""
         state = loop.progress
-        percent = int(100 * state.segment.share(state.step, state.segment_s))
+        percent = _percent(state.segment, state.step, state.segment_s)
         self._advance(percent - self._percent, self._detail(loop))
         self._percent = percent
 
@@ -77,6 +79,10 @@ class Terminal:
         point = self._point
         rectified = "" if point.latent_error_ratio is None else f", latent error x {point.latent_error_ratio:.3f}"
         return f"{shown}; validation {point.loss:.3f}: {point.rate_bpp:.3f} bpp, {point.psnr_db:.2f} dB{rectified}"
+
+
+def _percent(segment: TrainingSegment, step: int, elapsed_s: float) -> int:
+    return int(100 * segment.share(step, elapsed_s))
 
 
 def show_progress(progress: RecipeProgress) -> None:
