@@ -49,10 +49,15 @@ def read(path: Path) -> tuple[Header, Tensors]:
         UsageError: the file is not a weights file, is damaged or of another version, or a base has changed.
     """
     header, tensors = tensor_file.read(path)
-    whole: Tensors = {}
-    for base in reversed(catalogue.bases(path)):
-        whole = _completed(base, *tensor_file.read(base), whole, scale=scaling.scaled, add=_sum)
+    bases = catalogue.bases(path)
+    whole = _base(bases[0], header["base"]["sha256"]) if bases else {}
     return header, _completed(path, header, tensors, whole, scale=scaling.scaled, add=_sum)
+
+
+@functools.lru_cache(maxsize=1)
+def _base(path: Path, _sha256: str) -> Tensors:
+    """The tensors of a base, kept because all qualities of a family usually have the same one. Do not change them."""
+    return read(path)[1]
 
 
 def write(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:

@@ -179,11 +179,13 @@ def _unpacked(
     planes = len(low)
     if planes > MOST_BITS - 8 or low.shape[1] != (-(-high.numel() // 8) if planes else 0):
         raise ValueError(f"the bits of '{name}' do not fit its integers")
-    integers = high.numpy().astype(np.int16) << planes
+    bits = np.zeros(high.numel(), np.uint8)
     for plane, packed in enumerate(low.numpy()):
-        bits = np.unpackbits(packed, count=high.numel()).reshape(integers.shape)
-        integers |= bits.astype(np.int16) << plane
-    value = torch.zeros(*high.shape[:2], taps.numel(), dtype=torch.half)
-    scaled = torch.from_numpy(integers).float() * torch.exp2(exponents.float()).view(-1, 1, 1)
-    value[..., taps.flatten().bool()] = scaled.half()
+        bits |= np.unpackbits(packed, count=high.numel()) << np.uint8(plane)
+    integers = high.numpy().astype(np.int16) << planes | bits.reshape(high.shape)
+    value = (torch.from_numpy(integers).float() * torch.exp2(exponents.float()).view(-1, 1, 1)).half()
+    if taps.numel() > high.shape[2]:
+        kernels = torch.zeros(*high.shape[:2], taps.numel(), dtype=torch.half)
+        kernels[..., taps.flatten().bool()] = value
+        value = kernels
     return value.view(*high.shape[:2], *taps.shape)
