@@ -73,9 +73,8 @@ class Budget:
     def of_planes(cls, *, quick: bool) -> Budget:
         """Load the budget for planes of YUV 4:2:0, which has other codecs and points."""
         planes = _content()["planes"]
-        return replace(
-            cls.stated(quick=quick), points=_tuples(planes["points"]), codecs=tuple(planes["codecs"]), without=()
-        )
+        points = _tuples(planes["quick" if quick else "whole"])
+        return replace(cls.stated(quick=quick), points=points, codecs=tuple(planes["codecs"]), without=())
 
     def includes(self, codec: str) -> bool:
         """Whether a codec is measured."""
