@@ -2,11 +2,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from contract import open_codec
 
+from bench.images.picture import Picture
+
 if TYPE_CHECKING:
     from bench.codecs.codec import Codec
+
+
+@pytest.fixture(scope="session")
+def photo(photo: Picture) -> Picture:
+    """The lower part of that of other tests, 128 x 64 pixels: whole latents, without padding."""
+    return Picture(np.ascontiguousarray(photo.pixels[32:]))
 
 
 @pytest.fixture(scope="module")
