@@ -18,5 +18,4 @@ calibration                 conversion of a float network to integers, calibrate
 prediction                  prediction of integer weights from the float model, to store only the differences
 fixed_point_latent_codecs   range coding with integer networks
 weights                     weights files
-reference                   reference implementation in NumPy with 64-bit integers, as a model for other decoders
 """
