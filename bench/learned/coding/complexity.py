@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from compressai.layers import GDN
-from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from bench.learned.families import YUV420
 from bench.learned.models import Rectified, Rectifier
 from bench.learned.models.config import LATENT_STRIDE
-from bench.learned.models.layers import CausalConv2d
 from bench.learned.models.rectifier import HEAD_WIDTH, HEADS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from bench.learned.models import Codable
 
 
@@ -46,10 +41,14 @@ def complexity(model: Codable, height: int, width: int) -> Complexity:
     padded = [-(-side // multiple) * multiple for side in (height, width)]
     planar = model.config.family in YUV420
     x = torch.zeros(1, 6, *(side // 2 for side in padded)) if planar else torch.zeros(1, 3, *padded)
-    with torch.inference_mode(), _counting(model) as macs:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         output = model(x, "round")
         if getattr(model, "acem", None) is not None:
             model.acem(output["x_hat"])
+    macs = _macs(counter)
+    if "context_prediction" in macs:  # all taps were counted, with the masked ones
+        taps = model.config.kernel**2
+        macs["context_prediction"] = macs["context_prediction"] // taps * (taps // 2)
     parts = {name: count / (1000 * height * width) for name, count in macs.items()}
     return Complexity(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -67,11 +66,11 @@ def _with_rectifier(model: Rectified, height: int, width: int) -> Complexity:
     multiple = int(model.codec.downsampling_factor)
     sides = (-(-side // multiple) * multiple // LATENT_STRIDE for side in (height, width))
     latents = torch.zeros(1, rectifier.channels, *sides)
-    with torch.inference_mode(), _counting(rectifier) as macs:
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         rectifier(latents)
     # Products of queries and keys, and of weights and values, over all positions of a window.
     products = 2 * HEADS * HEAD_WIDTH * sum(positions**2 for positions in rectifier.attention.windows(latents.shape))
-    added = (sum(macs.values()) + products) / (1000 * height * width)
+    added = (sum(_macs(counter).values()) + products) / (1000 * height * width)
     return Complexity(
         parameters=codec.parameters + sum(parameter.numel() for parameter in rectifier.parameters()),
         encoder_kmac_per_pixel=codec.encoder_kmac_per_pixel,
@@ -80,35 +79,8 @@ def _with_rectifier(model: Rectified, height: int, width: int) -> Complexity:
     )
 
 
-@contextlib.contextmanager
-def _counting(model: nn.Module) -> Iterator[dict[str, int]]:
-    """Count multiply-accumulates in the block, by sub-network."""
-    macs: dict[str, int] = {}
-
-    def count(part: str) -> Any:  # noqa: ANN401 - a hook
-        def hook(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            macs[part] = macs.get(part, 0) + _macs(layer, inputs[0], output)
-
-        return hook
-
-    handles = [
-        layer.register_forward_hook(count(name.split(".")[0]))
-        for name, layer in model.named_modules()
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | GDN)
-    ]
-    try:
-        yield macs
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _macs(layer: nn.Module, x: Tensor, output: Tensor) -> int:
-    if isinstance(layer, GDN):
-        return x.numel() * x.shape[1]
-    if isinstance(layer, nn.ConvTranspose2d):
-        return x.numel() * layer.weight[0].numel()  # every input is multiplied by every tap
-    if not isinstance(layer, nn.Conv2d):
-        return 0
-    taps = int(layer.mask[0, 0].sum()) if isinstance(layer, CausalConv2d) else layer.weight[0, 0].numel()
-    return output.numel() * layer.weight.shape[1] * taps
+def _macs(counter: FlopCounterMode) -> dict[str, int]:
+    """Return the multiply-accumulates of the counted convolutions, which are part of GDN too, by sub-network."""
+    counted = {tuple(name.split(".")): operations for name, operations in counter.get_flop_counts().items()}
+    convolution = torch.ops.aten.convolution
+    return {path[1]: ops[convolution] // 2 for path, ops in counted.items() if len(path) == 2 and convolution in ops}
