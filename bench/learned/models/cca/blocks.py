@@ -13,22 +13,13 @@ from __future__ import annotations
 
 from typing import cast
 
+from compressai.layers import conv3x3
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - PyTorch's own name for it
 from torch.overrides import handle_torch_function, has_torch_function_unary
 
 _SLOPE = 0.1
 _REDUCTION = 4
-
-
-def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
-    """Return a 3x3 convolution that keeps height and width."""
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
-
-
-def halving(inputs: int, outputs: int) -> nn.Conv2d:
-    """Return a 5x5 convolution with stride 2."""
-    return nn.Conv2d(inputs, outputs, 5, stride=2, padding=2)
 
 
 def activation() -> nn.Module:

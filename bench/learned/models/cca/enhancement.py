@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import torch
+from compressai.layers import conv3x3
 from torch import Tensor, nn
 
-from bench.learned.models.cca.blocks import ResidualBlock, conv3x3
-from bench.learned.models.cca.guidance import PLANES, ComponentAttention, attended, guide_width
+from bench.learned.models.cca.blocks import ResidualBlock
+from bench.learned.models.cca.guidance import ComponentAttention, attended, guide_width
+from bench.learned.models.planes import LUMA_PLANES
 
 if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
@@ -49,7 +51,7 @@ class Indicator:
     def choose(self, plain: Tensor, enhanced: Tensor) -> Tensor:
         """Combine filtered and unfiltered components of packed pictures (B, 6, h, w)."""
         luma, chroma = (enhanced if self.luma else plain), (enhanced if self.chroma else plain)
-        return torch.cat((luma[:, :PLANES], chroma[:, PLANES:]), dim=1)
+        return torch.cat((luma[:, :LUMA_PLANES], chroma[:, LUMA_PLANES:]), dim=1)
 
 
 class Acem(nn.Module):
@@ -59,9 +61,9 @@ class Acem(nn.Module):
         super().__init__()
         width = guide_width(config)
         self.attention = ComponentAttention()
-        self.luma_in, self.chroma_in = conv3x3(PLANES, PLANES * width), conv3x3(2, width)
-        self.luma_guide = ResidualBlock(PLANES * width)
-        self.luma = nn.Sequential(ResidualBlock(PLANES * width), conv3x3(PLANES * width, PLANES))
+        self.luma_in, self.chroma_in = conv3x3(LUMA_PLANES, LUMA_PLANES * width), conv3x3(2, width)
+        self.luma_guide = ResidualBlock(LUMA_PLANES * width)
+        self.luma = nn.Sequential(ResidualBlock(LUMA_PLANES * width), conv3x3(LUMA_PLANES * width, LUMA_PLANES))
         self.chroma = nn.Sequential(ResidualBlock(width), conv3x3(width, 2))
         for last in (self.luma[-1], self.chroma[-1]):
             for parameter in last.parameters():
@@ -69,7 +71,7 @@ class Acem(nn.Module):
 
     def forward(self, x_hat: Tensor) -> Tensor:
         """Return the picture with both components enhanced, in float32."""
-        raw = x_hat[:, :PLANES], x_hat[:, PLANES:]
+        raw = x_hat[:, :LUMA_PLANES], x_hat[:, LUMA_PLANES:]
         luma = self.luma_in(raw[0])
         guides = attended(self.luma_guide(luma), self.attention(*raw))
         enhanced = self.luma(luma + guides.flatten(1, 2)), self.chroma(self.chroma_in(raw[1]) + guides.sum(1))

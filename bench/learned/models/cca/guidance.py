@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from bench.learned.models.config import ModelConfig
 
-PLANES = LUMA_PLANES
-"""Number of luma planes, one per position in a 2x2 block."""
-
 
 def guide_width(config: ModelConfig) -> int:
     """Return the number of feature channels in the guidance, for chroma and for each luma plane."""
@@ -51,7 +48,7 @@ class ComponentAttention(nn.Module):
 
 def attended(features: Tensor, attention: Tensor) -> Tensor:
     """Multiply the features of the four planes (B, 4C, h, w) by their weights; return (B, 4, C, h, w)."""
-    planes: Tensor = features.unflatten(1, (PLANES, -1))  # type: ignore[no-untyped-call]
+    planes: Tensor = features.unflatten(1, (LUMA_PLANES, -1))  # type: ignore[no-untyped-call]
     return planes * attention.to(features.dtype).unsqueeze(2)
 
 

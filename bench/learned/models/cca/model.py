@@ -23,15 +23,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
-from compressai.layers import GDN
+from compressai.layers import GDN, conv3x3
 from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
-from bench.learned.models.cca.blocks import Doubling, conv3x3, down_fab, halving, up_fab
+from bench.learned.models.cca.blocks import Doubling, down_fab, up_fab
 from bench.learned.models.cca.enhancement import Acem
-from bench.learned.models.cca.guidance import GUIDES, PLANES, guide_width
+from bench.learned.models.cca.guidance import GUIDES, guide_width
 from bench.learned.models.mixture import MixtureModel
-from bench.learned.models.planes import CHANNELS
+from bench.learned.models.planes import CHANNELS, LUMA_PLANES
 
 if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
@@ -100,16 +100,16 @@ class BranchAnalysis(nn.Module):
         fine, guided, options = channels[0], guide_width(config), {"attention": config.attention}
 
         def coarser() -> list[nn.Module]:
-            return [down_fab(halving(*pair), pair[1], **options) for pair in pairwise(channels)]
+            return [down_fab(conv(*pair), pair[1], **options) for pair in pairwise(channels)]
 
-        self.luma_in, self.chroma_in = conv3x3(PLANES, PLANES * guided), conv3x3(2, guided)
+        self.luma_in, self.chroma_in = conv3x3(LUMA_PLANES, LUMA_PLANES * guided), conv3x3(2, guided)
         self.guide = GUIDES[config.guide]()
-        self.luma = nn.Sequential(down_fab(conv3x3(PLANES * guided, fine), fine, **options), *coarser())
+        self.luma = nn.Sequential(down_fab(conv3x3(LUMA_PLANES * guided, fine), fine, **options), *coarser())
         self.chroma = nn.Sequential(down_fab(conv3x3(guided, fine), fine, **options), *coarser())
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, 6, h, w) to (B, 2N, h/8, w/8)."""
-        raw = x[:, :PLANES], x[:, PLANES:]
+        raw = x[:, :LUMA_PLANES], x[:, LUMA_PLANES:]
         luma, chroma = self.guide(raw, (self.luma_in(raw[0]), self.chroma_in(raw[1])))
         return torch.cat((self.luma(luma), self.chroma(chroma)), dim=1)
 
@@ -125,10 +125,10 @@ class BranchSynthesis(nn.Module):
         def finer() -> list[nn.Module]:
             return [up_fab(pair[0], Doubling(*pair), **options) for pair in pairwise(channels)]
 
-        self.luma = nn.Sequential(*finer(), up_fab(fine, conv3x3(fine, PLANES * guided), **options))
+        self.luma = nn.Sequential(*finer(), up_fab(fine, conv3x3(fine, LUMA_PLANES * guided), **options))
         self.chroma = nn.Sequential(*finer(), up_fab(fine, conv3x3(fine, guided), **options))
         self.guide = GUIDES[config.guide]()
-        self.luma_out, self.chroma_out = conv3x3(PLANES * guided, PLANES), conv3x3(guided, 2)
+        self.luma_out, self.chroma_out = conv3x3(LUMA_PLANES * guided, LUMA_PLANES), conv3x3(guided, 2)
 
     def forward(self, features: Tensor) -> Tensor:
         """Map (B, 2N, h/8, w/8) to (B, 6, h, w), in float32."""
