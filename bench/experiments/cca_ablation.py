@@ -44,8 +44,7 @@ class Unfiltered(PlanarCodec):
         from bench.learned.coding import container  # noqa: PLC0415  # torch
 
         content = container.unpack(super().encode_yuv420(picture), self._identity)
-        form = dataclasses.replace(content.form or container.Form(), indicator=0)
-        return container.pack(self._identity, dataclasses.replace(content, form=form))
+        return container.pack(self._identity, dataclasses.replace(content, indicator=0))
 
 
 def run_cca_ablation(paths: Sequence[Path], *, out: Path = OUT, dataset: str | None = None) -> pd.DataFrame:

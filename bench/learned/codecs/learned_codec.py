@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.images.picture import AnyPicture, Picture
-    from bench.learned.coding.container import FileContent, Form, Identity
+    from bench.learned.coding.container import FileContent, Identity
     from bench.learned.coding.diagnosis import Diagnosis
     from bench.learned.coding.latent_codecs import Latents
     from bench.learned.coding.loaded_model import LoadedModel
@@ -162,14 +162,17 @@ class LearnedCodec(Codec):
             coded = loaded_model.coder.encode(y)
         _note_latents(loaded_model, y, coded.latents)
         side = tiles.side_of(picture.width, picture.height)
-        form = self._form(picture, coded.latents.y_hat, side)
-        content = container.FileContent(picture.width, picture.height, coded.crc, coded.payload, form, side)
+        full_range = picture.full_range if isinstance(picture, Yuv420) else True
+        indicator = self._indicator(picture, coded.latents.y_hat, side)
+        content = container.FileContent(
+            picture.width, picture.height, coded.crc, coded.payload, side, full_range, indicator
+        )
         self._note_unquantized(picture, y, content)
         return container.pack(self._identity, content)
 
-    def _form(self, picture: AnyPicture, y_hat: Tensor, side: int) -> Form | None:  # noqa: ARG002 - for planes
-        """Form of the planes for the file; None for RGB."""
-        return None
+    def _indicator(self, picture: AnyPicture, y_hat: Tensor, side: int) -> int:  # noqa: ARG002 - for planes
+        """The components for which the file enables the filter."""
+        return 0
 
     def _decoded(self, data: bytes) -> tuple[FileContent, Tensor]:
         """The content of a file, and the input of the synthesis: its latents, rectified if there is a rectifier."""
@@ -187,7 +190,7 @@ class LearnedCodec(Codec):
             return content, loaded_model.rectified(latents.y_hat)
 
     def _synthesised(self, y_hat: Tensor, content: FileContent) -> AnyPicture:
-        """Synthesise a picture of the size and form in a file."""
+        """Synthesise the picture of a file."""
         picture: Picture = self._transforms.synthesis(y_hat, (content.height, content.width), side=content.side)
         return picture
 
@@ -297,23 +300,17 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
             return self._synthesised(y_hat, content)
 
     def _synthesised(self, y_hat: Tensor, content: FileContent) -> Yuv420:
-        from bench.learned.coding.container import Form  # noqa: PLC0415
-        from bench.learned.models.cca.enhancement import Indicator  # noqa: PLC0415
-
-        form = content.form or Form()
-        size, indicator = (content.height, content.width), Indicator.of_bits(form.indicator)
-        planes: Yuv420 = self._transforms.synthesis(y_hat, size, indicator, side=content.side)
-        return dataclasses.replace(planes, full_range=form.full_range)
+        size = content.height, content.width
+        planes: Yuv420 = self._transforms.synthesis(y_hat, size, content.indicator, side=content.side)
+        return dataclasses.replace(planes, full_range=content.full_range)
 
     def _analysis(self, picture: AnyPicture) -> Tensor:
         return super()._analysis(picture if isinstance(picture, Yuv420) else to_yuv420(picture))
 
-    def _form(self, picture: AnyPicture, y_hat: Tensor, side: int) -> Form:
-        from bench.learned.coding.container import Form  # noqa: PLC0415
-
-        indicator = self._transforms.best_indicator(y_hat, picture, side)
-        note("acem_indicator", lambda: indicator.bits)
-        return Form(full_range=cast("Yuv420", picture).full_range, indicator=indicator.bits)
+    def _indicator(self, picture: AnyPicture, y_hat: Tensor, side: int) -> int:
+        indicator: int = self._transforms.best_indicator(y_hat, picture, side)
+        note("acem_indicator", lambda: indicator)
+        return indicator
 
 
 def numbered(quality: float) -> int:

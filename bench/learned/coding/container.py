@@ -24,7 +24,6 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
-from typing import Self
 
 from bench.learned.coding.tiles import SIDE_UNIT, SIDES, WHOLE
 from bench.learned.families import FILE_IDS, YUV420, parts_of
@@ -62,31 +61,6 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """Properties of YUV 4:2:0 planes."""
-
-    full_range: bool = True
-    indicator: int = 0
-    """Filtered components: 1 luma, 2 chroma, 3 both."""
-
-    @classmethod
-    def of_byte(cls, byte: int) -> Self:
-        """Create from the byte in a file.
-
-        Raises:
-            DecodeError: the byte is invalid.
-        """
-        if byte >> 3:
-            raise DecodeError(f"planes of an unknown kind ({byte})")
-        return cls(bool(byte & 1), byte >> 1)
-
-    @property
-    def byte(self) -> int:
-        """Byte in a file."""
-        return self.full_range | self.indicator << 1
-
-
-@dataclass(frozen=True, slots=True)
 class FileContent:
     """The content of a file, without its identity."""
 
@@ -94,10 +68,12 @@ class FileContent:
     height: int
     latents_crc: int
     payload: bytes
-    form: Form | None = None
-    """None for RGB pictures."""
     side: int = WHOLE
     """Side of the tiles of the transforms in pixels, or `WHOLE`."""
+    full_range: bool = True
+    """Range of YUV 4:2:0 planes."""
+    indicator: int = 0
+    """Filtered components of YUV 4:2:0 planes: 1 luma, 2 chroma, 3 both."""
 
 
 def pack(identity: Identity, content: FileContent) -> bytes:
@@ -113,7 +89,7 @@ def pack(identity: Identity, content: FileContent) -> bytes:
     if version == TILED:
         start += bytes([content.side // SIDE_UNIT])
     if _is_planar(identity.family):
-        start += bytes([(content.form or Form()).byte])
+        start += bytes([content.full_range | content.indicator << 1])
     crc = _crc(start, content.latents_crc, content.payload)
     return start + _CHECKSUMS.pack(content.latents_crc, crc) + content.payload
 
@@ -134,7 +110,7 @@ def unpack(data: bytes, identity: Identity) -> FileContent:
     height, position = read_leb128(data, position)
     planar = family in FILE_IDS and _is_planar(FILE_IDS[family])
     begin, position = position, position + (version == TILED) + planar
-    further = data[begin:position]  # the side of the tiles, then the form of the planes
+    further = data[begin:position]  # the side of the tiles, then the byte of planes
     start, checksums = data[:position], data[position : position + _CHECKSUMS.size]
     payload = data[position + _CHECKSUMS.size :]
     if len(checksums) < _CHECKSUMS.size:
@@ -149,7 +125,10 @@ def unpack(data: bytes, identity: Identity) -> FileContent:
     require_size(width, height, DecodeError, MAX_WHOLE_PIXELS if side == WHOLE else MAX_PIXELS)
     if len(payload) % _WORD_BYTES:
         raise DecodeError(f"the payload is not made of words of {_WORD_BYTES} bytes")
-    return FileContent(width, height, latents_crc, payload, Form.of_byte(further[-1]) if planar else None, side)
+    byte = further[-1] if planar else 1
+    if byte >> 3:
+        raise DecodeError(f"planes of an unknown kind ({byte})")
+    return FileContent(width, height, latents_crc, payload, side, full_range=bool(byte & 1), indicator=byte >> 1)
 
 
 def _is_planar(codec: str) -> bool:

@@ -17,7 +17,7 @@ from bench.learned.coding.row_tiles import RowTiled
 from bench.learned.coding.subpixel import SubpixelConv2d
 from bench.learned.coding.tiles import WHOLE, Grid
 from bench.learned.families import FAMILIES
-from bench.learned.models.cca.enhancement import Indicator
+from bench.learned.models.cca.enhancement import CHROMA, LUMA, choose
 from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.planes import CHANNELS, LUMA_PLANES, pack, unpack
 from bench.system.errors import DecodeError
@@ -158,8 +158,6 @@ def eight_bits(x_hat: Tensor) -> NDArray[np.uint8]:
     return samples
 
 
-PLAIN = Indicator(luma=False, chroma=False)
-
 STRIDE = LATENT_STRIDE // 2
 """Samples of a packed picture between neighbouring latents."""
 
@@ -178,17 +176,18 @@ class PlanesTransforms(Transforms):
         return torch.from_numpy(pack(picture))
 
     @torch.inference_mode()
-    def synthesis(
-        self, y_hat: Tensor, size: tuple[int, int], indicator: Indicator = PLAIN, *, side: int = WHOLE
-    ) -> Yuv420:
-        """Compute the planes of latents, in full range: clamped, rounded to 8 bits, cropped to height and width."""
+    def synthesis(self, y_hat: Tensor, size: tuple[int, int], indicator: int = 0, *, side: int = WHOLE) -> Yuv420:
+        """Compute the planes of latents, in full range: clamped, rounded to 8 bits, cropped to height and width.
+
+        `indicator` has the filtered components: `LUMA`, `CHROMA`, their sum, or 0.
+        """
         grid = self._grid(*size, side)
         samples = np.empty((*(STRIDE * length for length in grid.size), CHANNELS), np.uint8)
 
         def compute(tile: Tile) -> None:
             x_hat = self._decoded(y_hat, tile)
-            if indicator != PLAIN and self._acem is not None:
-                x_hat = indicator.choose(x_hat, self._filtered(x_hat))
+            if indicator and self._acem is not None:
+                x_hat = choose(x_hat, self._filtered(x_hat), indicator)
             samples[tile.kept_at(STRIDE)] = eight_bits(x_hat[..., *tile.inner(STRIDE)])
 
         with self._exactly():
@@ -196,10 +195,10 @@ class PlanesTransforms(Transforms):
         return unpack(samples, *size)
 
     @torch.inference_mode()
-    def best_indicator(self, y_hat: Tensor, picture: Yuv420, side: int = WHOLE) -> Indicator:
-        """Return the components, luma or chroma, whose squared error the filter reduces."""
+    def best_indicator(self, y_hat: Tensor, picture: Yuv420, side: int = WHOLE) -> int:
+        """Return the indicator of the components whose squared error the filter reduces."""
         if self._acem is None:
-            return PLAIN
+            return 0
         original = pack(picture)
         errors: dict[str, NDArray[np.int64]] = {}
         """Squared errors by tile, without and with the filter, for luma and chroma."""
@@ -212,7 +211,7 @@ class PlanesTransforms(Transforms):
         with stage("choice of the filter"), self._exactly():
             self._grid(picture.height, picture.width, side).compute(compute)
         plain, filtered = np.sum(list(errors.values()), axis=0)
-        return Indicator(luma=bool(filtered[0] < plain[0]), chroma=bool(filtered[1] < plain[1]))
+        return LUMA * int(filtered[0] < plain[0]) + CHROMA * int(filtered[1] < plain[1])
 
     def _filtered(self, x_hat: Tensor) -> Tensor:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16"):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.learned.coding.container import MAX_PIXELS, FileContent, Form, Identity, pack, unpack
+from bench.learned.coding.container import MAX_PIXELS, FileContent, Identity, pack, unpack
 from bench.learned.coding.tiles import WHOLE
 from bench.learned.families import FILE_IDS, YUV420, parts_of
 from bench.system.errors import CodecError, DecodeError
@@ -36,8 +36,9 @@ def test_the_header_of_a_kodak_picture_takes_22_bytes() -> None:
 )
 def test_what_is_packed_is_unpacked(family: str, quality: int, width: int, height: int, payload: bytes) -> None:
     identity = dataclasses.replace(IDENTITY, family=family, quality=quality)
-    form = Form(full_range=bool(quality % 2), indicator=width % 4) if parts_of(family)[0] in YUV420 else None
-    content = FileContent(width, height, 7, payload + bytes(-len(payload) % 4), form)
+    content = FileContent(width, height, 7, payload + bytes(-len(payload) % 4))
+    if parts_of(family)[0] in YUV420:
+        content = dataclasses.replace(content, full_range=bool(quality % 2), indicator=width % 4)
     assert unpack(pack(identity, content), identity) == content
 
 
@@ -86,9 +87,14 @@ def test_a_family_of_a_later_version_is_named_by_its_number() -> None:
 def test_the_form_of_planes_is_a_byte_of_which_three_bits_mean_something() -> None:
     planar = dataclasses.replace(IDENTITY, family="cca")
     assert len(pack(planar, KODAK)) == len(pack(IDENTITY, KODAK)) + 1
-    forms = {Form(full_range, indicator) for full_range in (False, True) for indicator in range(4)}
-    assert {Form.of_byte(byte) for byte in range(8)} == forms
-    assert all(Form.of_byte(form.byte) == form for form in forms)
+    contents = [
+        dataclasses.replace(KODAK, full_range=full_range, indicator=indicator)
+        for full_range in (False, True)
+        for indicator in range(4)
+    ]
+    files = [pack(planar, content) for content in contents]
+    assert {file[14] for file in files} == set(range(8))
+    assert [unpack(file, planar) for file in files] == contents
 
 
 @pytest.mark.parametrize("byte", [8, 13, 255])
@@ -133,8 +139,7 @@ BEFORE_TILES = {
 def test_files_from_before_tiles_are_read_and_written_as_they_were(file: tuple[str, int, int], data: str) -> None:
     family, width, height = file
     identity = dataclasses.replace(IDENTITY, family=family)
-    form = Form(full_range=True, indicator=2) if family == "cca" else None
-    content = FileContent(width, height, 0xDEADBEEF, b"four" * 3, form)
+    content = FileContent(width, height, 0xDEADBEEF, b"four" * 3, indicator=2 if family == "cca" else 0)
     assert unpack(bytes.fromhex(data), identity) == content
     assert content.side == WHOLE
     assert pack(identity, content).hex() == data
@@ -145,7 +150,7 @@ def test_tiles_cost_a_byte() -> None:
     assert len(pack(IDENTITY, BIG)) == len(pack(IDENTITY, whole)) + 1
     for family in ("joint", "cca"):
         identity = dataclasses.replace(IDENTITY, family=family)
-        content = dataclasses.replace(BIG, form=Form(full_range=False, indicator=1) if family == "cca" else None)
+        content = dataclasses.replace(BIG, full_range=False, indicator=1) if family == "cca" else BIG
         assert unpack(pack(identity, content), identity) == content
 
 

@@ -23,11 +23,10 @@ from bench.codecs.registry import codec_class
 from bench.images.colour import to_yuv420
 from bench.images.picture import Picture, Yuv420
 from bench.learned.codecs import PlanarCodec
-from bench.learned.coding.container import FileContent, Form, pack, unpack
+from bench.learned.coding.container import FileContent, pack, unpack
 from bench.learned.coding.latent_codecs import LatentCodec
 from bench.learned.coding.transforms import PlanesTransforms
 from bench.learned.models import ModelConfig, build
-from bench.learned.models.cca.enhancement import Indicator
 from bench.learned.weights.full import ModelCard, finish, save
 from bench.system.errors import DecodeError
 
@@ -200,7 +199,7 @@ def test_each_state_of_the_indicator_filters_what_it_says(bits: int, weights: Pa
     codec = open_codec("cca", weights)
     content = unpack(codec.encode_yuv420(photograph(200, 133)), codec._identity)
     states = [
-        codec.decode_yuv420(pack(codec._identity, dataclasses.replace(content, form=Form(indicator=state))))
+        codec.decode_yuv420(pack(codec._identity, dataclasses.replace(content, indicator=state)))
         for state in (0, 3, bits)
     ]
     plain, filtered, chosen = states
@@ -216,23 +215,21 @@ def test_the_encoder_filters_what_comes_nearer_to_the_picture(bits: int, weights
     transforms = open_codec("cca", weights)._loaded_model.transforms
     assert isinstance(transforms, PlanesTransforms)
     y_hat = transforms.analysis(photograph(200, 133)).round()
-    target = transforms.synthesis(y_hat, (133, 200), Indicator.of_bits(bits))
-    assert transforms.best_indicator(y_hat, target).bits == bits
+    target = transforms.synthesis(y_hat, (133, 200), bits)
+    assert transforms.best_indicator(y_hat, target) == bits
 
 
 def test_the_choice_is_told_and_written(weights: Path) -> None:
     codec, notes = open_codec("cca", weights), dict[str, float]()
     with listening(Listener(note=notes.__setitem__)):
         data = codec.encode_yuv420(photograph(200, 133))
-    form = unpack(data, codec._identity).form
-    assert form is not None
-    assert form.indicator == notes["acem_indicator"]
+    assert unpack(data, codec._identity).indicator == notes["acem_indicator"]
 
 
 def test_a_model_without_a_filter_never_filters(weights: Path) -> None:
     codec = open_codec("joint-yuv", weights)
-    form = unpack(codec.encode_yuv420(photograph(33, 17)), codec._identity).form
-    assert form == Form(indicator=0)
+    content = unpack(codec.encode_yuv420(photograph(33, 17)), codec._identity)
+    assert (content.full_range, content.indicator) == (True, 0)
 
 
 def test_only_a_model_with_a_filter_takes_time_to_choose(weights: Path) -> None:

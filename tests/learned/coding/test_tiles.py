@@ -16,11 +16,11 @@ from bench.learned.codecs.learned_codec import LearnedCodec
 from bench.learned.coding import container, tiles
 from bench.learned.coding.loaded_model import LoadedModel
 from bench.learned.coding.tiles import GlobalMeans, Grid, Tile
-from bench.learned.coding.transforms import PLAIN, PictureTransforms, PlanesTransforms
+from bench.learned.coding.transforms import PictureTransforms, PlanesTransforms
 from bench.learned.families import FAMILIES, RGB, YUV420
 from bench.learned.models import build
 from bench.learned.models.cca.blocks import ChannelAttention, channel_means
-from bench.learned.models.cca.enhancement import Indicator
+from bench.learned.models.cca.enhancement import CHROMA, LUMA
 from bench.learned.models.config import ModelConfig
 from bench.learned.weights.full import ModelCard, finish, save
 
@@ -134,10 +134,10 @@ def test_planes_in_tiles_are_those_of_the_whole(family: str, photograph: Picture
     whole, tiled = (transforms.analysis(planes, side) for side in (tiles.WHOLE, SMALL))
     _require_equal_latents(whole, tiled)
     size = planes.height, planes.width
-    filtered = Indicator(luma=True, chroma=True)
+    filtered = LUMA + CHROMA
     pictures = [transforms.synthesis(whole.round(), size, filtered, side=side) for side in (tiles.WHOLE, SMALL)]
     _require_equal_samples(*(np.frombuffer(picture.to_bytes(), np.uint8).astype(int) for picture in pictures))
-    best = filtered if family == "cca" else PLAIN
+    best = filtered if family == "cca" else 0
     assert transforms.best_indicator(whole.round(), pictures[0], SMALL) == best
 
 

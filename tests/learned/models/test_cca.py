@@ -7,7 +7,7 @@ import torch
 
 from bench.learned.families import YUV420
 from bench.learned.models import ModelConfig, build, compact_config, share
-from bench.learned.models.cca.enhancement import Acem, Indicator
+from bench.learned.models.cca.enhancement import Acem, choose
 from bench.learned.models.cca.guidance import Bgu, ComponentAttention, Igu
 from bench.learned.models.cca.model import BranchAnalysis, Cca
 from bench.system.errors import UsageError
@@ -126,9 +126,7 @@ def test_the_filter_is_at_first_no_filter(planes: torch.Tensor) -> None:
 
 @pytest.mark.parametrize("bits", range(4))
 def test_the_indicator_has_four_states(bits: int, planes: torch.Tensor) -> None:
-    indicator = Indicator.of_bits(bits)
-    assert indicator.bits == bits
-    chosen = indicator.choose(planes, -planes)
+    chosen = choose(planes, -planes, bits)
     assert torch.equal(chosen[:, :4], -planes[:, :4] if bits & 1 else planes[:, :4])
     assert torch.equal(chosen[:, 4:], -planes[:, 4:] if bits & 2 else planes[:, 4:])
 

@@ -16,8 +16,7 @@ block; and the filter adds its output, initially 0, to its input.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import torch
 from compressai.layers import conv3x3
@@ -31,27 +30,14 @@ if TYPE_CHECKING:
     from bench.learned.models.config import ModelConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Indicator:
-    """The filtered components: two bits in a file."""
+LUMA, CHROMA = 1, 2
+"""Bits of the indicator, which has the filtered components."""
 
-    luma: bool
-    chroma: bool
 
-    @classmethod
-    def of_bits(cls, bits: int) -> Self:
-        """Create from a number from 0 to 3."""
-        return cls(bool(bits & 1), bool(bits & 2))
-
-    @property
-    def bits(self) -> int:
-        """1 for luma plus 2 for chroma."""
-        return self.luma | self.chroma << 1
-
-    def choose(self, plain: Tensor, enhanced: Tensor) -> Tensor:
-        """Combine filtered and unfiltered components of packed pictures (B, 6, h, w)."""
-        luma, chroma = (enhanced if self.luma else plain), (enhanced if self.chroma else plain)
-        return torch.cat((luma[:, :LUMA_PLANES], chroma[:, LUMA_PLANES:]), dim=1)
+def choose(plain: Tensor, enhanced: Tensor, indicator: int) -> Tensor:
+    """Combine filtered and unfiltered components of packed pictures (B, 6, h, w)."""
+    luma, chroma = (enhanced if indicator & bit else plain for bit in (LUMA, CHROMA))
+    return torch.cat((luma[:, :LUMA_PLANES], chroma[:, LUMA_PLANES:]), dim=1)
 
 
 class Acem(nn.Module):
