@@ -139,9 +139,14 @@ class LatentCodec(abc.ABC):
     def code(self, coder: RangeCoder, y: Tensor | None, size: Size) -> Latents:
         """Code y (1, M, h, w) of a given size, with its side information; return the decoded latents."""
 
-    @abc.abstractmethod
     def bits(self, latents: Latents) -> dict[str, Tensor]:
         """Return the bits of each element of the coded latents, for "y" and, if the model has it, "z"."""
+        z_bits = {} if self.z_channels is None else {"z": self.z_channels.bits(cast("Tensor", latents.z_hat))}
+        return z_bits | {"y": self.y_bits(latents)}
+
+    @abc.abstractmethod
+    def y_bits(self, latents: Latents) -> Tensor:
+        """Return the bits of each element of y."""
 
 
 class FactorizedLatentCodec(LatentCodec):
@@ -160,9 +165,9 @@ class FactorizedLatentCodec(LatentCodec):
         """See `LatentCodec`."""
         return Latents(self._channels.code(coder, y, size))
 
-    def bits(self, latents: Latents) -> dict[str, Tensor]:
+    def y_bits(self, latents: Latents) -> Tensor:
         """See `LatentCodec`."""
-        return {"y": self._channels.bits(latents.y_hat)}
+        return self._channels.bits(latents.y_hat)
 
 
 class HyperpriorLatentCodec(LatentCodec):
@@ -181,9 +186,9 @@ class HyperpriorLatentCodec(LatentCodec):
         scales, means = split_parameters(params, mean=self._has_mean)
         return Latents(self._elements.code(coder, y, scales, means), z_hat, scales, means)
 
-    def bits(self, latents: Latents) -> dict[str, Tensor]:
+    def y_bits(self, latents: Latents) -> Tensor:
         """See `LatentCodec`."""
-        return self._hyperprior.bits(latents) | {"y": self._elements.bits(latents)}
+        return self._elements.bits(latents)
 
 
 class WavefrontLatentCodec(LatentCodec):
@@ -241,10 +246,9 @@ class AutoregressiveLatentCodec(WavefrontLatentCodec):
         self._network, self._kernel = ContextNetwork.of(model), model.config.kernel
         self._has_mean = model.config.mean
 
-    def bits(self, latents: Latents) -> dict[str, Tensor]:
+    def y_bits(self, latents: Latents) -> Tensor:
         """See `LatentCodec`."""
-        side = {} if self._hyperprior is None else self._hyperprior.bits(latents)
-        return side | {"y": self._elements.bits(latents)}
+        return self._elements.bits(latents)
 
     def _code_elements(self, coder: RangeCoder, y: Tensor | None, params: Tensor) -> Tensor:
         scales, means = split_parameters(params, mean=self._has_mean)
@@ -332,10 +336,6 @@ class Hyperprior:
         z = None if y is None else self._analysis(y)
         z_hat = self.channels.code(coder, z, z_size(size))
         return z_hat, self._synthesis(z_hat)
-
-    def bits(self, latents: Latents) -> dict[str, Tensor]:
-        """Return the bits of each element of z."""
-        return {"z": self.channels.bits(cast("Tensor", latents.z_hat))}
 
 
 class _Elements:

@@ -90,10 +90,11 @@ def element_bits(latents: Latents, distributions: Callable[[Tensor], MixtureCdfs
     """Return the bits of each element of y, given a function from parameters (positions, outputs) to distributions."""
     y_hat, positions = latents.y_hat, torch.arange(latents.y_hat[0, 0].numel())
     params, values = (cast("Tensor", in_order(each, positions)) for each in (latents.params, y_hat))
-    bits = [
-        torch.from_numpy(distributions(some).bits(np.arange(each.numel()), symbols_of(each, None)))
-        for some, each in zip(torch.split(params, _PIECE), torch.split(values, _PIECE), strict=True)
-    ]
+    with one_thread():
+        bits = [
+            torch.from_numpy(distributions(some).bits(np.arange(each.numel()), symbols_of(each, None)))
+            for some, each in zip(torch.split(params, _PIECE), torch.split(values, _PIECE), strict=True)
+        ]
     return torch.cat(bits).view(-1, y_hat.shape[1]).t().reshape(y_hat.shape)
 
 
@@ -113,11 +114,9 @@ class MixtureLatentCodec(AutoregressiveLatentCodec):
         self.y_tables, self.num_channels = FEWEST_BITS, model.config.M
         self.z_channels = self._hyperprior.channels
 
-    def bits(self, latents: Latents) -> dict[str, Tensor]:
+    def y_bits(self, latents: Latents) -> Tensor:
         """See `LatentCodec`."""
-        with one_thread():
-            found = element_bits(latents, lambda params: rows_of(elements_of(params)))
-            return self._hyperprior.bits(latents) | {"y": found}
+        return element_bits(latents, lambda params: rows_of(elements_of(params)))
 
     def _latents(self, y_hat: Tensor, z_hat: Tensor | None, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, params=params)

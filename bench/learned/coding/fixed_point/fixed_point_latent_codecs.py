@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from bench.learned.coding.cdfs import FEWEST_BITS, Cdfs, RangeCoder
-from bench.learned.coding.entropy_parameters import one_thread
 from bench.learned.coding.fixed_point import integer_mixture
 from bench.learned.coding.fixed_point.integer_mixture import SCALE_GRID, IntegerMixture
 from bench.learned.coding.fixed_point.network import Evaluator, Outputs
@@ -72,9 +71,6 @@ class FixedPointLatentCodec(WavefrontLatentCodec):
         prepared = self._network.prepare(symbols)[wavefront(*size, self._kernel).order]
         return self._z.values(symbols), prepared
 
-    def _z_bits(self, latents: Latents) -> Tensor:
-        return self._z.bits(cast("Tensor", latents.z_hat))
-
     def _scaled(self, values: Tensor, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         described = outputs.float() / self._output_grids
         return values.float() / self._grid, described, self._network.y_entry(values).to(self._dtype)
@@ -88,11 +84,11 @@ class GaussianLatentCodec(FixedPointLatentCodec):
         self.y_tables = Cdfs.of(model.gaussian_conditional)
         self._bounds = network.lookups["scale_bounds"]
 
-    def bits(self, latents: Latents) -> dict[str, Tensor]:
+    def y_bits(self, latents: Latents) -> Tensor:
         """See `LatentCodec`."""
         scales, means = cast("Tensor", latents.scales), cast("Tensor", latents.means)
         bits = self.y_tables.bits(self._indexes(scales * SCALE_GRID), symbols_of(latents.y_hat, means))
-        return {"z": self._z_bits(latents), "y": torch.from_numpy(bits).view(latents.y_hat.shape)}
+        return torch.from_numpy(bits).view(latents.y_hat.shape)
 
     def _latents(self, y_hat: Tensor, z_hat: Tensor | None, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, *params.chunk(2, 1))
@@ -116,11 +112,9 @@ class IntegerMixtureLatentCodec(FixedPointLatentCodec):
         self.y_tables = FEWEST_BITS
         self._mixture = IntegerMixture.of(network.outputs)
 
-    def bits(self, latents: Latents) -> dict[str, Tensor]:
+    def y_bits(self, latents: Latents) -> Tensor:
         """See `LatentCodec`."""
-        with one_thread():
-            bits = element_bits(latents, lambda params: self._mixture.rows(params.double() * self._output_grids))
-        return {"z": self._z_bits(latents), "y": bits}
+        return element_bits(latents, lambda params: self._mixture.rows(params.double() * self._output_grids))
 
     def _latents(self, y_hat: Tensor, z_hat: Tensor | None, params: Tensor) -> Latents:
         return Latents(y_hat, z_hat, params=params)
