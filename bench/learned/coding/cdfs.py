@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Frequencies = NDArray[np.float64]
     """(elements, integers and the escape); integers of at least 1, which sum to 2^PRECISION in each row."""
     Elements = NDArray[np.intp]
+    Call = tuple[slice, stream.model.Categorical, tuple[NDArray[np.float64], ...]]
+    """One call of the range coder: its elements, a model, and no parameters or a row of them for each element."""
 
 OTHER_ARITHMETIC = (
     "the file is complete, but decodes to other latents: "
@@ -48,23 +50,6 @@ _STATE_BITS = 64
 """Size of the decoder's state."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Coding:
-    """One call of the range coder, with one model for all symbols, or a row of parameters for each symbol."""
-
-    model: stream.model.Categorical
-    rows: tuple[NDArray[np.float64], ...] = ()
-
-    def encode(self, encoder: stream.queue.RangeEncoder, symbols: Integers) -> None:
-        """Encode the symbols of this call."""
-        encoder.encode(symbols, self.model, *self.rows)
-
-    def decode(self, decoder: stream.queue.RangeDecoder, count: int) -> Integers:
-        """Decode the given number of symbols."""
-        symbols: Integers = decoder.decode(self.model, *(self.rows or (count,)))
-        return symbols
-
-
 class Distributions(abc.ABC):
     """Distributions over consecutive integers and an escape. Elements refer to them by index."""
 
@@ -74,8 +59,8 @@ class Distributions(abc.ABC):
     """Number of integers of each distribution."""
 
     @abc.abstractmethod
-    def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[Coding, slice]]]:
-        """Return a permutation that groups the elements coded in one call, and the call and slice of each group."""
+    def calls(self, indexes: Indexes) -> tuple[Elements, Iterator[Call]]:
+        """Return a permutation that groups the elements coded in one call, and the calls."""
 
     @abc.abstractmethod
     def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
@@ -145,13 +130,13 @@ class Cdfs(Distributions):
         starts = np.cumsum(lengths - 1) - (lengths - 1)
         return cls(models, first, lengths - 2, costs_bits, starts)
 
-    def groups(self, indexes: Indexes) -> tuple[NDArray[np.intp], Iterator[tuple[Coding, slice]]]:
+    def calls(self, indexes: Indexes) -> tuple[Elements, Iterator[Call]]:
         """See `Distributions`. The index of an element is that of its CDF."""
         order = np.argsort(indexes, kind="stable")
         counts = np.bincount(indexes, minlength=len(self.models))
         ends = np.cumsum(counts)
         used = np.flatnonzero(counts)
-        return order, ((Coding(self.models[i]), slice(ends[i] - counts[i], ends[i])) for i in used)
+        return order, ((slice(ends[i] - counts[i], ends[i]), self.models[i], ()) for i in used)
 
     def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
         """See `Distributions`."""
@@ -196,11 +181,11 @@ class RangeEncoder(RangeCoder):
     def _code(self, tables: Distributions, indexes: Indexes, symbols: Integers | None) -> Integers:
         if symbols is None:
             raise ValueError("an encoder needs symbols")
-        order, groups = tables.groups(indexes)
+        order, calls = tables.calls(indexes)
         by_table = indexes[order]
         places, entries, escaped = tables.entries(by_table, symbols[order])
-        for coding, part in groups:
-            coding.encode(self._encoder, entries[part])
+        for part, model, rows in calls:
+            self._encoder.encode(entries[part], model, *rows)
         if escaped.any():
             self._escape(_fold(places[escaped], tables.sizes[by_table][escaped]))
         return symbols
@@ -241,12 +226,12 @@ class RangeDecoder(RangeCoder):
             self._bits_beyond += len(indexes) * tables.least_bits
             if self._bits_beyond > _STATE_BITS:
                 raise DecodeError(_TOO_SHORT)
-        order, groups = tables.groups(indexes)
+        order, calls = tables.calls(indexes)
         by_table = indexes[order]
         places, sizes = np.empty(len(order), np.int32), tables.sizes[by_table]
         try:
-            for coding, part in groups:
-                places[part] = coding.decode(self._decoder, part.stop - part.start)
+            for part, model, rows in calls:
+                places[part] = self._decoder.decode(model, *(rows or (part.stop - part.start,)))
             escaped = places == sizes
             if escaped.any():
                 places[escaped] = _unfold(self._escapes(int(escaped.sum())), sizes[escaped])
@@ -333,12 +318,13 @@ class MixtureCdfs(Distributions):
         reach = np.array(REACHES, np.int32)[reaches]
         return cls(centres - reach, 2 * reach + 1, tuple(parts))
 
-    def groups(self, indexes: Indexes) -> tuple[Elements, Iterator[tuple[Coding, slice]]]:
+    def calls(self, indexes: Indexes) -> tuple[Elements, Iterator[Call]]:
         """See `Distributions`."""
         order = self._places(indexes)[np.concatenate([part.elements for part in self.parts])]
         ends = np.cumsum([len(part.elements) for part in self.parts])
-        codings = (Coding(_ROWS, (part.frequencies / (1 << PRECISION),)) for part in self.parts)
-        return order, zip(codings, map(slice, (0, *ends[:-1]), ends), strict=True)
+        slices = map(slice, (0, *ends[:-1]), ends)
+        rows = (part.frequencies / (1 << PRECISION) for part in self.parts)
+        return order, ((place, _ROWS, (each,)) for place, each in zip(slices, rows, strict=True))
 
     def entry_bits(self, indexes: Indexes, entries: Integers) -> NDArray[np.float64]:
         """See `Distributions`."""
