@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bench.images.picture import AnyPicture, Picture
     from bench.learned.coding.container import FileContent, Identity
     from bench.learned.coding.diagnosis import Diagnosis
-    from bench.learned.coding.latent_codecs import Latents
+    from bench.learned.coding.latent_codecs import LatentCodec, Latents
     from bench.learned.coding.loaded_model import LoadedModel
     from bench.learned.coding.transforms import Precision
     from bench.learned.models import Codable
@@ -128,9 +128,7 @@ class LearnedCodec(Codec):
 
     def decode(self, data: bytes) -> Picture:
         """Decompress a file that the same model wrote, with the same arithmetic; see `Codec.decode`."""
-        content, y_hat = self._decoded(data)
-        with stage("synthesis"):
-            return cast("Picture", self._synthesised(y_hat, content))
+        return cast("Picture", self._decoded(data))
 
     def diagnose(self, picture: Picture) -> Diagnosis:
         """Latents, scales, means and bits of each element of a picture's latents."""
@@ -174,8 +172,8 @@ class LearnedCodec(Codec):
         """The components for which the file enables the filter."""
         return 0
 
-    def _decoded(self, data: bytes) -> tuple[FileContent, Tensor]:
-        """The content of a file, and the input of the synthesis: its latents, rectified if there is a rectifier."""
+    def _decoded(self, data: bytes) -> AnyPicture:
+        """The RGB or YUV 4:2:0 picture of a file."""
         from bench.learned.coding import container  # noqa: PLC0415
 
         content = container.unpack(data, self._identity)
@@ -183,11 +181,12 @@ class LearnedCodec(Codec):
         loaded_model.transforms.require_memory(content.height, content.width, content.side)
         with stage("entropy decoding"):
             size = loaded_model.transforms.latent_size(content.height, content.width)
-            latents = loaded_model.coder.decode(content.payload, size, content.latents_crc)
-        if loaded_model.rectifier is None:
-            return content, latents.y_hat
-        with stage("rectification"):
-            return content, loaded_model.rectified(latents.y_hat)
+            y_hat = loaded_model.coder.decode(content.payload, size, content.latents_crc).y_hat
+        if loaded_model.rectifier is not None:
+            with stage("rectification"):
+                y_hat = loaded_model.rectified(y_hat)
+        with stage("synthesis"):
+            return self._synthesised(y_hat, content)
 
     def _synthesised(self, y_hat: Tensor, content: FileContent) -> AnyPicture:
         """Synthesise the picture of a file."""
@@ -222,13 +221,12 @@ class LearnedCodec(Codec):
         return _open(type(self), source, self.chosen["device"], cast("Precision", self.chosen["synthesis"]))
 
     @classmethod
-    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
-        """Load a model; returns the SHA-256 of the weights, and the loaded model."""
-        from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
+    def _load(cls, source: Source) -> tuple[str, Codable, LatentCodec | None]:
+        """Load a model; returns the SHA-256 of the weights, the model, and a latent codec or None for the default."""
         from bench.learned.weights.foreign import load_named  # noqa: PLC0415
 
         loaded = load_named(source.weights, source.path, source.family, int(source.quality))
-        return loaded.sha256, LoadedModel.of(loaded.model, device, precision)
+        return loaded.sha256, loaded.model, None
 
 
 class DecoderCodec(LearnedCodec):
@@ -253,12 +251,11 @@ class DecoderCodec(LearnedCodec):
         return f"{cls.family}+{cls.modifier}"
 
     @classmethod
-    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
-        from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
+    def _load(cls, source: Source) -> tuple[str, Codable, LatentCodec | None]:
         from bench.learned.weights.rectified import load_rectified  # noqa: PLC0415
 
         loaded = load_rectified(source.path)
-        return loaded.sha256, LoadedModel.of(loaded.model, device, precision)
+        return loaded.sha256, loaded.model, None
 
 
 class FixedPointCodec(LearnedCodec):
@@ -269,15 +266,13 @@ class FixedPointCodec(LearnedCodec):
     """
 
     @classmethod
-    def _load(cls, source: Source, device: str, precision: Precision) -> tuple[str, LoadedModel]:
+    def _load(cls, source: Source) -> tuple[str, Codable, LatentCodec | None]:
         from bench.learned.coding.fixed_point.fixed_point_latent_codecs import fixed_point_latent_codec  # noqa: PLC0415
         from bench.learned.coding.fixed_point.weights import load_fixed_point  # noqa: PLC0415
-        from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
 
         loaded = load_fixed_point(source.path, source.family)
         model = loaded.base.model
-        coder = fixed_point_latent_codec(model, loaded.network)
-        return loaded.sha256, LoadedModel.of(model, device, precision, coder=coder)
+        return loaded.sha256, model, fixed_point_latent_codec(model, loaded.network)
 
 
 class PlanarCodec(Yuv420Codec, LearnedCodec):
@@ -295,9 +290,7 @@ class PlanarCodec(Yuv420Codec, LearnedCodec):
 
     def decode_yuv420(self, data: bytes) -> Yuv420:
         """Decompress a file that the same model wrote, with the same arithmetic; see `Codec.decode_yuv420`."""
-        content, y_hat = self._decoded(data)
-        with stage("synthesis"):
-            return self._synthesised(y_hat, content)
+        return cast("Yuv420", self._decoded(data))
 
     def _synthesised(self, y_hat: Tensor, content: FileContent) -> Yuv420:
         size = content.height, content.width
@@ -320,10 +313,12 @@ def numbered(quality: float) -> int:
 
 @functools.lru_cache(maxsize=LOADED_MODELS)
 def _open(codec: type[LearnedCodec], source: Source, device: str, precision: Precision) -> LoadedModel:
-    sha256, loaded_model = codec._load(source, device, precision)  # noqa: SLF001 - a hook of its subclasses
+    from bench.learned.coding.loaded_model import LoadedModel  # noqa: PLC0415
+
+    sha256, model, coder = codec._load(source)  # noqa: SLF001 - a hook of its subclasses
     if sha256 != source.sha256:
         raise CodecError(f"{source.path} has changed since it was opened; run the same command again")
-    return loaded_model
+    return LoadedModel.of(model, device, precision, coder=coder)
 
 
 def _note_latents(loaded_model: LoadedModel, y: Tensor, latents: Latents) -> None:
