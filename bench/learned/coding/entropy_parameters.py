@@ -41,7 +41,6 @@ class ContextNetwork:
     does not depend on decoded latents and is computed once for all positions.
     """
 
-    kernel: int
     context: tuple[Tensor, Tensor]
     """Weights (taps M, 2M) and biases (2M)."""
     layers: tuple[tuple[Tensor, Tensor], ...]
@@ -55,8 +54,7 @@ class ContextNetwork:
     def of(cls, model: LearnedModel) -> Self:
         """Create from a model."""
         causal = cast("nn.Conv2d", model.context_prediction)
-        kernel = model.config.kernel
-        taps = causal.weight.detach().flatten(2)[..., causal_taps(kernel)]  # (2M, M, taps)
+        taps = causal.weight.detach().flatten(2)[..., causal_taps(model.config.kernel)]  # (2M, M, taps)
         matrix = taps.permute(2, 1, 0).reshape(-1, taps.shape[0]).contiguous()
         network = list(cast("nn.Sequential", model.entropy_parameters))
         layers = [_matrix(layer) for layer in network if isinstance(layer, nn.Conv2d)]
@@ -65,7 +63,7 @@ class ContextNetwork:
         width = taps.shape[0]
         hyper = first[:-width].contiguous() if first.shape[0] > width else None
         layers = [(first[-width:].contiguous(), bias), *others]
-        return cls(kernel, (matrix, cast("Tensor", causal.bias).detach()), tuple(layers), hyper, slope)
+        return cls((matrix, cast("Tensor", causal.bias).detach()), tuple(layers), hyper, slope)
 
     def prepare(self, params: Tensor | None, num_positions: int) -> Tensor:
         """Return the part of the first layer's output that does not depend on the context, (positions, out).

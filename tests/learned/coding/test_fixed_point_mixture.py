@@ -38,7 +38,7 @@ def extremes() -> torch.Tensor:
 
 
 def rows(values: torch.Tensor) -> MixtureCdfs:
-    return IntegerMixture.of(OUTPUTS).rows(values)
+    return IntegerMixture(OUTPUTS).rows(values)
 
 
 def drawn(found: MixtureCdfs) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
@@ -116,10 +116,10 @@ def test_a_certain_component_has_all_the_weight() -> None:
 def test_outputs_beyond_what_is_exact_are_refused(low: int, high: int) -> None:
     lowest, highest = (torch.full_like(OUTPUTS.low, limit) for limit in (low, high))
     with pytest.raises(ValueError, match="out of bounds"):
-        IntegerMixture.of(Outputs(OUTPUTS.grids, lowest, highest, OUTPUTS.lookups))
+        IntegerMixture(Outputs(OUTPUTS.grids, lowest, highest, OUTPUTS.lookups))
 
 
 def test_a_distribution_that_falls_is_refused() -> None:
     falling = OUTPUTS.lookups["normal"].flip(0)
     with pytest.raises(ValueError, match="decreases or is out of bounds"):
-        IntegerMixture.of(dataclasses.replace(OUTPUTS, lookups={**OUTPUTS.lookups, "normal": falling}))
+        IntegerMixture(dataclasses.replace(OUTPUTS, lookups={**OUTPUTS.lookups, "normal": falling}))

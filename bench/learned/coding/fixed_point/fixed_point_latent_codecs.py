@@ -110,7 +110,7 @@ class IntegerMixtureLatentCodec(FixedPointLatentCodec):
     def __init__(self, model: LearnedModel, network: Network) -> None:
         super().__init__(model, network)
         self.y_tables = FEWEST_BITS
-        self._mixture = IntegerMixture.of(network.outputs)
+        self._mixture = IntegerMixture(network.outputs)
 
     def y_bits(self, latents: Latents) -> Tensor:
         """See `LatentCodec`."""

@@ -21,7 +21,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -32,8 +32,6 @@ from bench.learned.coding.mixture_latent_codec import integer_frequencies
 from bench.learned.models.mixture import COMPONENTS, SCALE_BOUND
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -98,20 +96,13 @@ class _MixtureElements:
 
 
 class IntegerMixture:
-    """Computes distributions from a network's outputs. It keeps no state between pictures."""
+    """Computes distributions from a network's outputs. It keeps no state between pictures.
 
-    def __init__(self, tables: Mapping[str, Tensor]) -> None:
-        self._exponential, self._normal = tables["exponential"].double(), tables["normal"].double()
-        self._spreads = tables["spreads"].double()
-        self._reaches = torch.tensor(REACHES, dtype=torch.float64) * (SCALE_GRID * SPREAD_GRID)
+    Raises:
+        ValueError: scales could be 0, values could exceed 2^53, or a table is invalid.
+    """
 
-    @classmethod
-    def of(cls, found: Outputs) -> Self:
-        """Create from the description of a network's outputs.
-
-        Raises:
-            ValueError: scales could be 0, values could exceed 2^53, or a table is invalid.
-        """
+    def __init__(self, found: Outputs) -> None:
         tables = found.lookups
         exponential, normal = tables["exponential"], tables["normal"]
         if int(torch.maximum(found.low.abs(), found.high.abs()).max()) > LIMIT or found.low.chunk(3)[0].min() < 1:
@@ -122,7 +113,9 @@ class IntegerMixture:
             raise ValueError("the table of the normal distribution decreases or is out of bounds")
         if int(exponential.min()) < 0 or int(exponential.max()) > 1 << EXPONENTIAL_BITS:
             raise ValueError("the table of the exponential function is out of bounds")
-        return cls(tables)
+        self._exponential, self._normal = exponential.double(), normal.double()
+        self._spreads = tables["spreads"].double()
+        self._reaches = torch.tensor(REACHES, dtype=torch.float64) * (SCALE_GRID * SPREAD_GRID)
 
     def rows(self, values: Tensor) -> MixtureCdfs:
         """Return the distributions of elements, in the order of positions, for float64 outputs (positions, 3 K M)."""

@@ -126,7 +126,7 @@ def load_fixed_point(path: Path, family: str | None = None) -> FixedPointWeights
         network = _network(found, described, whole.model)
         Evaluator(network)
         if "normal" in network.lookups:
-            integer_mixture.IntegerMixture.of(network.outputs)
+            integer_mixture.IntegerMixture(network.outputs)
         _require_fit(network, whole.model)
     except (KeyError, IndexError, ValueError, RuntimeError, TypeError) as error:
         raise UsageError(f"{path}: its tensors are not a valid integer network ({reason_of(error)})") from error
