@@ -156,6 +156,10 @@ def _crc(start: bytes, latents_crc: int, payload: bytes) -> int:
     return zlib.crc32(payload, zlib.crc32(latents_crc.to_bytes(4, "little"), zlib.crc32(start)))
 
 
+LEB128_BYTES = 5
+"""Maximum length of a number that is read."""
+
+
 def leb128(value: int) -> bytes:
     """Encode a non-negative number as LEB128: seven bits per byte, the lowest first."""
     groups = []
@@ -166,13 +170,13 @@ def leb128(value: int) -> bytes:
 
 
 def read_leb128(data: bytes, position: int) -> tuple[int, int]:
-    """Decode a number of at most five bytes; return it and the position after it.
+    """Decode a number of at most `LEB128_BYTES` bytes; return it and the position after it.
 
     Raises:
         DecodeError: the number is cut off or too long.
     """
     value = 0
-    for shift, byte in enumerate(data[position : position + 5]):
+    for shift, byte in enumerate(data[position : position + LEB128_BYTES]):
         value |= (byte & 0x7F) << (7 * shift)
         if byte < 0x80:
             return value, position + shift + 1

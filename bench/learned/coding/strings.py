@@ -25,7 +25,14 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from bench.learned.coding.container import FINGERPRINT_BYTES, MAX_WHOLE_PIXELS, leb128, read_leb128, require_size
+from bench.learned.coding.container import (
+    FINGERPRINT_BYTES,
+    LEB128_BYTES,
+    MAX_WHOLE_PIXELS,
+    leb128,
+    read_leb128,
+    require_size,
+)
 from bench.system.errors import CodecError, DecodeError
 
 MAGIC = b"LIM"
@@ -129,6 +136,8 @@ def _written(value: object, contents: list[bytes], room: int) -> bytes:
         raise CodecError(f"compress gave more than {DEEPEST} nested lists, which a file cannot store")
     if (tag := _TAGS.get(id(value))) is not None:
         return tag
+    if isinstance(value, int) and abs(value) >> 7 * LEB128_BYTES:
+        raise CodecError(f"compress gave the number {value}, which is too large for a file")
     if isinstance(value, int | float):
         whole = isinstance(value, int)
         return (b"i" if value >= 0 else b"-") + leb128(abs(int(value))) if whole else b"r" + _FLOAT.pack(value)

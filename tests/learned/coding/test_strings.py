@@ -49,6 +49,14 @@ def test_what_no_file_holds_is_named() -> None:
         pack(WEIGHTS, Strings(1, 1, [deep]))
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_number_that_would_not_be_read_is_not_written(sign: int) -> None:
+    largest = [sign * ((1 << 35) - 1)]
+    assert unpack(pack(WEIGHTS, Strings(1, 1, [*largest])), WEIGHTS).arguments == largest
+    with pytest.raises(CodecError, match=f"compress gave the number {sign << 35}, which is too large for a file"):
+        pack(WEIGHTS, Strings(1, 1, [sign << 35]))
+
+
 def test_damage_and_other_weights_are_found() -> None:
     data = pack(WEIGHTS, Strings(300, 200, [[[b"string"]], (3, 4)]))
     for place in range(len(data)):
