@@ -11,6 +11,10 @@ from bench.codecs.registry import codec_class
 from bench.experiments.trained import TrainedWeights, complete
 from bench.images.datasets import kodak_or_builtin, open_dataset
 from bench.learned.codecs import PlanarCodec
+from bench.learned.coding import container
+from bench.learned.models.cca.enhancement import Acem
+from bench.learned.training.losses import SCALE_611
+from bench.learned.weights.full import load
 from bench.results.extras import Observations
 from bench.system.errors import UsageError
 
@@ -41,8 +45,6 @@ class Unfiltered(PlanarCodec):
         Raises:
             CodecError: as `PlanarCodec.encode_yuv420`.
         """
-        from bench.learned.coding import container  # noqa: PLC0415  # torch
-
         content = container.unpack(super().encode_yuv420(picture), self._identity)
         return container.pack(self._identity, dataclasses.replace(content, indicator=0))
 
@@ -70,16 +72,12 @@ def observations(path: Path) -> Observations:
 
 
 def _with_loss(rows: pd.DataFrame) -> pd.DataFrame:
-    from bench.learned.training.losses import SCALE_611  # noqa: PLC0415  # torch
-
     error = SCALE_611 * (6 * rows["mse_y"] + rows["mse_u"] + rows["mse_v"]) / 8
     return rows.assign(loss=rows["bpp"] + rows["lambda"] * error).round(dict.fromkeys(analysis.VALUES, 6))
 
 
 def _variants(path: Path) -> Iterator[TrainedWeights]:
     """The variants to measure for a weights file."""
-    from bench.learned.weights.full import load  # noqa: PLC0415  # torch
-
     weights = load(path, "cca")
     codecs = (Unfiltered, codec_class("cca")) if _has_trained_filter(weights) else (Unfiltered,)
     for codec in codecs:
@@ -89,8 +87,6 @@ def _variants(path: Path) -> Iterator[TrainedWeights]:
 
 def _has_trained_filter(weights: Weights) -> bool:
     """Whether the filter was trained; its last layers are initialised to zero."""
-    from bench.learned.models.cca.enhancement import Acem  # noqa: PLC0415  # torch
-
     filters = [part for part in weights.model.modules() if isinstance(part, Acem)]
     last = [cast("Tensor", layer[-1].weight) for part in filters for layer in (part.luma, part.chroma)]
     return any(bool(weight.any()) for weight in last)

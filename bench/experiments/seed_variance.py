@@ -9,6 +9,7 @@ from bench.analysis import seed_variance as analysis
 from bench.codecs.registry import codec_class
 from bench.experiments.trained import TrainedWeights, complete
 from bench.images.datasets import kodak_or_builtin, open_rgb_dataset
+from bench.learned.weights.full import load
 from bench.results.extras import Observations
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ def observations(path: Path) -> Observations:
 
 
 def _entry(path: Path) -> TrainedWeights:
-    from bench.learned.weights.full import load  # noqa: PLC0415  # torch
-
     weights = load(path)
     family, card = weights.model.config.family, weights.card
     stage = str(card.record.get("stage", ""))

@@ -11,14 +11,14 @@ import scipy.stats
 import torch
 from PIL import Image
 
-from bench.experiments.ablation import run_ablation
-from bench.experiments.entropy_models import (
+from bench.experiments.ablation import (
     VARIANTS,
     Ablation,
     entropy_parameters,
     finished,
     integer_bits,
     phase,
+    run_ablation,
     start,
 )
 from bench.learned.models import ModelConfig, build
