@@ -30,26 +30,21 @@ def unequal(codecs: Sequence[str], weights: str, trained: pd.DataFrame, apart: S
     quantised from.
     """
     own = trained[trained["weights"] == weights]
-    steps = [_steps(own, codec, apart) for codec in codecs]
-    for codec, found in zip(codecs, steps, strict=True):
-        if not found or any(math.isnan(number) for number in found.values()):
+    records = [_records(own, codec) for codec in codecs]
+    for codec, found in zip(codecs, records, strict=True):
+        if not found or any(math.isnan(_steps(row, apart)) for row in found.values()):
             return f"the export has no training record for the weights of {codec}"
-    shared = sorted(steps[0].keys() & steps[1].keys())
+    shared = sorted(records[0].keys() & records[1].keys())
     if not shared:
         return "no quality in common"
-    for quality in shared:
-        initial = [_taken_steps(_row_of(own, codec, quality)) for codec in codecs]
+    pairs = [[found[quality] for found in records] for quality in shared]
+    for quality, rows in zip(shared, pairs, strict=True):
+        initial = [_taken_steps(row) for row in rows]
         are_known = not any(map(math.isnan, initial))
-        totals = [found[quality] + (taken if are_known else 0) for found, taken in zip(steps, initial, strict=True)]
+        totals = [_steps(row, apart) + (taken if are_known else 0) for row, taken in zip(rows, initial, strict=True)]
         if max(totals) > min(totals) * (1 + EQUAL_STEPS):
             return f"training was not equal: {totals[0]:,.0f} and {totals[1]:,.0f} steps at quality {quality:g}"
-    return _unequal_starts(codecs, own, shared)
-
-
-def _unequal_starts(codecs: Sequence[str], own: pd.DataFrame, qualities: Sequence[float]) -> str:
-    """Difference between the weights that two trainings took from other models, or ""."""
-    for quality in qualities:
-        rows = [_row_of(own, codec, quality) for codec in codecs]
+    for rows in pairs:
         (source, parts), (other_source, other_parts) = map(_taken, rows)
         if parts != other_parts:
             which, more = (codecs[0], parts - other_parts) if parts - other_parts else (codecs[1], other_parts - parts)
@@ -57,6 +52,25 @@ def _unequal_starts(codecs: Sequence[str], own: pd.DataFrame, qualities: Sequenc
         if source != other_source and any(math.isnan(_taken_steps(row)) for row in rows):
             return "training was not equal: both started from different weights with unknown numbers of steps"
     return ""
+
+
+def _records(trained: pd.DataFrame, codec: str) -> dict[float, Mapping[Hashable, Any]]:
+    """Training record of a codec's weights by quality.
+
+    For quantised weights, it is that of the weights that they were quantised from; empty if there is none.
+    """
+    found: dict[float, Mapping[Hashable, Any]] = {}
+    for row in trained[trained["codec"] == codec].to_dict("records"):
+        source, _, quality = str(row["quantised_from"]).partition("@")
+        found[float(row["quality"])] = _records(trained, source).get(float(quality), {}) if source else row
+    return found
+
+
+def _steps(row: Mapping[Hashable, Any], apart: Sequence[str]) -> float:
+    """Number of training steps without those of the stages `apart`; NaN if unknown."""
+    stages = re.findall(r"(\S+) (\d+)", str(row.get("stages")))  # as in "planes-ladder 2500; acem 1000"
+    left_out = sum(float(number) for name, number in stages if name in apart)
+    return float(row.get("total_steps", math.nan)) - left_out
 
 
 def _taken(row: Mapping[Hashable, Any]) -> tuple[str, set[str]]:
@@ -69,13 +83,6 @@ def _taken_steps(row: Mapping[Hashable, Any]) -> float:
     """Number of training steps of the weights that a training started from; NaN if unknown."""
     value = row.get("taken_steps", "")
     return math.nan if value == "" else float(value)
-
-
-def _row_of(own: pd.DataFrame, codec: str, quality: float) -> Mapping[Hashable, Any]:
-    """Row of a codec at a quality; for quantised weights, that of the codec that they were quantised from."""
-    row = own[(own["codec"] == codec) & (own["quality"] == quality)].to_dict("records")[-1]
-    source, _, of = str(row["quantised_from"]).partition("@")
-    return _row_of(own, source, float(of)) if source else row
 
 
 def seeds(codec: str, weights: Iterable[str], trained: pd.DataFrame) -> int:
@@ -124,18 +131,3 @@ def quantised_from(codec: str, weights: str, trained: pd.DataFrame) -> str:
     """Codec whose weights these were quantised from, or ""."""
     rows = trained[(trained["weights"] == weights) & (trained["codec"] == codec)]
     return next((str(source).partition("@")[0] for source in rows["quantised_from"] if source), "")
-
-
-def _steps(trained: pd.DataFrame, codec: str, apart: Sequence[str]) -> dict[float, float]:
-    """Number of training steps by quality; NaN if unknown."""
-    found = {}
-    for row in trained[trained["codec"] == codec].to_dict("records"):
-        source, _, quality = str(row["quantised_from"]).partition("@")
-        if source:
-            found[float(row["quality"])] = _steps(trained, source, apart).get(float(quality), math.nan)
-        else:
-            # As in "planes-ladder 2500; acem 1000".
-            stages = re.findall(r"(\S+) (\d+)", str(row["stages"]))
-            left_out = sum(float(number) for name, number in stages if name in apart)
-            found[float(row["quality"])] = float(row["total_steps"]) - left_out
-    return found
