@@ -58,68 +58,51 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
         lacking = [name for name in (claim.codec, claim.anchor) if name not in set(results.curves["codec"])]
         return Evidence("measured", reason=f"{' and '.join(lacking) or 'a pair of equal weights'} not measured here")
     axes = [axis for axis in results.axes if axis.name == claim.axis]
-    pairs = _pairs_of_all_seeds(results, pair, sources)
-    at_shared = _is_quantised(results, pair, sources)
+    is_quantised = quantised_from(pair[0].codec, pair[0].weights, sources.extras.weights) == pair[1].codec
+    pairs = _pairs_of_all_seeds(results, pair, sources, of_equal_names=is_quantised)
     rows = []
-    for names in pairs:
+    for names in ([curve.name for curve in one] for one in pairs):
         test, anchor = (
             curves_at_shared_qualities(results, *names)
-            if at_shared
+            if is_quantised
             else [measured_curve(results, name) for name in names]
         )
         rows += bd_rows(anchor, test, axes)
+    sides = [(side[0].codec, {curve.weights for curve in side}) for side in zip(*pairs, strict=True)]
     reason = _objection(claim, sources, results, pair)
     doubt = _doubts(rows)
     ends = [end for row in rows for end in (row["interval_low_percent"], row["interval_high_percent"])]
     known = bool(ends) and None not in ends
     return Evidence(
-        _basis(claim, sources, str(results.curves.set_index("name").loc[pair[0], "weights"])),
+        _basis(claim, sources, pair[0].weights),
         statistics.fmean(map(_rate, rows)) if rows else math.nan,
         (min(ends), max(ends)) if known else None,
         ends=tuple(ends) if known else tuple(map(_rate, rows)),
         judges=not (reason or doubt),
         reason=_why_no_rate(rows[0] if rows else {}, f"{claim.axis} is not measured")
         or "; ".join(filter(None, [reason, doubt])),
-        seeds=_seeds(results, pairs, sources),
+        # Quantised weights share the training of the weights that they were quantised from.
+        seeds=None if is_quantised else fewest_seeds(sides, sources),
     )
 
 
-def _is_quantised(results: DatasetResults, pair: tuple[str, str], sources: Sources) -> bool:
-    """Whether the weights of the first curve were quantised from the second one's codec."""
-    test, anchor = (results.curves.set_index("name").loc[name] for name in pair)
-    return quantised_from(str(test["codec"]), str(test["weights"]), sources.extras.weights) == anchor["codec"]
-
-
-def _pairs_of_all_seeds(results: DatasetResults, pair: tuple[str, str], sources: Sources) -> list[tuple[str, str]]:
+def _pairs_of_all_seeds(
+    results: DatasetResults, pair: tuple[Any, Any], sources: Sources, *, of_equal_names: bool
+) -> list[tuple[Any, Any]]:
     """Return the pair and further pairs of curves that differ from it only in the seeds of their weights.
 
-    Quantised weights are paired only with the weights that they were quantised from.
+    With `of_equal_names`, both curves of a pair have weights of the same name.
     """
-    curves = results.curves.set_index("name")
-    codecs, weights = ([str(curves.loc[name, column]) for name in pair] for column in ("codec", "weights"))
-    trained = sources.extras.weights
     sides = []
-    for codec, own, name in zip(codecs, weights, pair, strict=True):
-        rows = curves[(curves["codec"] == codec) & (curves["backend"] == curves.loc[name, "backend"])]
-        of = {str(row["weights"]): str(index) for index, row in rows.iterrows()} | {own: name}
-        names = siblings(codec, own, trained) if own else [own]
-        sides.append({known: of[known] for known in names if known in of})
-    if _is_quantised(results, pair, sources):
-        return [(sides[0][name], sides[1][name]) for name in sides[0] if name in sides[1]]
-    return list(itertools.product(sides[0].values(), sides[1].values()))
-
-
-def _seeds(results: DatasetResults, pairs: Sequence[tuple[str, str]], sources: Sources) -> int | None:
-    """Number of training seeds of the side with fewer; None if seeds do not matter.
-
-    Quantised weights share the training of the weights that they were quantised from.
-    """
-    if _is_quantised(results, pairs[0], sources):
-        return None
-    curves = results.curves.set_index("name")
-    codecs = [str(curves.loc[name, "codec"]) for name in pairs[0]]
-    weights = [{str(curves.loc[name, "weights"]): None for name in side} for side in zip(*pairs, strict=True)]
-    return fewest_seeds(zip(codecs, weights, strict=True), sources)
+    for curve in pair:
+        rows = results.curves[(results.curves["codec"] == curve.codec) & (results.curves["backend"] == curve.backend)]
+        of = {row.weights: row for row in rows.itertuples()} | {curve.weights: curve}
+        names = siblings(curve.codec, curve.weights, sources.extras.weights) if curve.weights else [""]
+        sides.append({name: of[name] for name in names if name in of})
+    first, second = sides
+    if of_equal_names:
+        return [(first[name], second[name]) for name in first if name in second]
+    return list(itertools.product(first.values(), second.values()))
 
 
 def fewest_seeds(sides: Iterable[tuple[str, Collection[str]]], sources: Sources) -> int | None:
@@ -164,8 +147,8 @@ def _doubts(rows: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(dict.fromkeys(itertools.chain(*(doubts(str(row.get("notes", ""))) for row in rows))))
 
 
-def _pair(claim: Claim, results: DatasetResults) -> tuple[str, str] | None:
-    """Names of the two curves to compare: learned codecs with weights of the same name.
+def _pair(claim: Claim, results: DatasetResults) -> tuple[Any, Any] | None:
+    """The two curves to compare, as rows of `results.curves`: learned codecs with weights of the same name.
 
     Order of preference: weights trained for MSE, as in the papers, before those for MS-SSIM; published weights before
     our own; pairs with equal settings before others.
@@ -179,11 +162,9 @@ def _pair(claim: Claim, results: DatasetResults) -> tuple[str, str] | None:
 
     def rank(pair: tuple[Any, Any]) -> tuple[bool, bool, bool]:
         test, anchor = pair
-        weights = str(test.weights)
-        return weights.endswith("ms-ssim"), not weights.startswith("zoo"), test.settings != anchor.settings
+        return test.weights.endswith("ms-ssim"), not test.weights.startswith("zoo"), test.settings != anchor.settings
 
-    best = min(candidates, key=rank, default=None)
-    return best and (str(best[0].name), str(best[1].name))
+    return min(candidates, key=rank, default=None)
 
 
 def objection(claim: Claim, results: DatasetResults, weights: str) -> str:
@@ -200,14 +181,12 @@ def unequal_steps(codecs: Sequence[str], weights: str, sources: Sources, apart: 
     return "" if is_published(weights) else unequal(codecs, weights, sources.extras.weights, apart)
 
 
-def _objection(claim: Claim, sources: Sources, results: DatasetResults, pair: tuple[str, str]) -> str:
+def _objection(claim: Claim, sources: Sources, results: DatasetResults, pair: tuple[Any, Any]) -> str:
     """Reason why a measured BD-rate gives no verdict on the claim, or ""."""
-    curves = results.curves.set_index("name")
-    weights = str(curves.loc[pair[0], "weights"])
+    weights, codecs = pair[0].weights, [curve.codec for curve in pair]
     found = objection(claim, results, weights)
-    if found or not curves.loc[pair[1], "weights"]:
+    if found or not pair[1].weights:
         return found
-    codecs = [str(curves.loc[name, "codec"]) for name in pair]
     reasons = [unequal_steps(codecs, weights, sources, claim.options.get("apart", ()))]
     if claim.options.get("equal_complexity"):
         reasons.append(unequal_cost(codecs, weights, sources.extras.complexity))
