@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -71,17 +71,18 @@ def measured_curve(results: DatasetResults, name: str, only: Sequence[float] = (
         points = points[points["quality"].isin(only)]
         suffix = ",".join(f"{quality:g}" for quality in only)
         name, title = f"{name}@{suffix}", f"{title} @{suffix}"
-    table = _Grid.of_curve(results, base, points["quality"].tolist())
+    rows = results.measurements[results.measurements["name"] == base].set_index(["image", "quality"])
+    rows = rows.reindex(pd.MultiIndex.from_product([results.images, points["quality"]]))  # NaN without a measurement
     curves, images, left_out, qualities = {}, {}, {}, {}
     for axis in results.axes:
-        reasons = _unusable(results, table, axis, points[axis.column].to_numpy(dtype=np.float64))
-        usable = [place for place, quality in enumerate(table.qualities) if quality not in reasons]
-        shown = points.iloc[usable]
+        reasons = _unusable(results, rows, points, axis)
+        usable = ~points["quality"].isin(reasons).to_numpy()
+        shown = points[usable]
         rates, values = shown["bpp"], axis.quality(shown[axis.column])
         curves[axis.name] = curve = Curve.of(rates, values)
         quality_of = dict(zip(zip(rates, values, strict=True), shown["quality"], strict=True))
         qualities[axis.name] = tuple(quality_of[point] for point in zip(curve.rate_bpp, curve.quality, strict=True))
-        images[axis.name] = (table.of("bpp")[:, usable], table.of(axis.column)[:, usable])
+        images[axis.name] = (_grid(rows["bpp"], results)[:, usable], _grid(rows[axis.column], results)[:, usable])
         left_out[axis.name] = tuple(
             f"{base}@{','.join(f'{quality:g}' for quality in reasons if reasons[quality] == reason)} left out: {reason}"
             for reason in dict.fromkeys(reasons.values())
@@ -97,45 +98,27 @@ def curves_at_shared_qualities(results: DatasetResults, *names: str) -> list[RdC
     return [measured_curve(results, name, () if shared == sorted(own[name]) else shared) for name in names]
 
 
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """The measurements of one curve as arrays of shape (images, points); `rows` has one row per image and point."""
-
-    images: tuple[str, ...]
-    qualities: list[float]
-    rows: pd.DataFrame
-
-    @classmethod
-    def of_curve(cls, results: DatasetResults, name: str, qualities: list[float]) -> Self:
-        """Create the grid of a curve; rows without a measurement are NaN."""
-        rows = results.measurements[results.measurements["name"] == name].set_index(["image", "quality"])
-        return cls(results.images, qualities, rows.reindex(pd.MultiIndex.from_product([results.images, qualities])))
-
-    def of(self, column: str) -> NDArray[np.float64]:
-        """A column of the measurements."""
-        return self.rows[column].to_numpy(dtype=np.float64).reshape(len(self.images), -1)
-
-    def with_keys(self, keys: Collection[str]) -> NDArray[np.bool_]:
-        """Mask of the measurements with one of the given keys."""
-        return self.rows["key"].isin(keys).to_numpy().reshape(len(self.images), -1)
+def _grid(column: pd.Series, results: DatasetResults) -> NDArray[np.float64]:
+    """A column of the measurements of one curve, sorted by image and point, as an array of shape (images, points)."""
+    return column.to_numpy(dtype=np.float64).reshape(len(results.images), -1)
 
 
-def _unusable(results: DatasetResults, table: _Grid, axis: Axis, means: NDArray[np.float64]) -> dict[float, str]:
+def _unusable(results: DatasetResults, rows: pd.DataFrame, points: pd.DataFrame, axis: Axis) -> dict[float, str]:
     """Qualities whose points are unusable on an axis, with the reason and the images affected."""
-    values = table.of(axis.column)
-    undefined = table.with_keys(results.undefined_keys(axis))
-    lossless = np.isposinf(axis.quality(means))
+    values, bpp = _grid(rows[axis.column], results), _grid(rows["bpp"], results)
+    undefined = rows["key"].isin(results.undefined_keys(axis)).to_numpy().reshape(values.shape)
+    lossless = np.isposinf(axis.quality(points[axis.column]))
     reasons: dict[float, str] = {}
     for fault, where in {
-        "an empty file of": table.of("num_bytes") == 0,
-        f"more than {MOST_BPP:g} bits per pixel for": table.of("bpp") > MOST_BPP,
+        "an empty file of": _grid(rows["num_bytes"], results) == 0,
+        f"more than {MOST_BPP:g} bits per pixel for": bpp > MOST_BPP,
         f"{axis.title} is not defined on": undefined,
         f"{axis.title} is not measured on": np.isnan(values) & ~undefined,
         f"{axis.title} is infinite (lossless) on": lossless & np.isposinf(axis.quality(values)),
     }.items():
         for place in np.flatnonzero(where.any(axis=0)):
-            images = listed((table.images[row] for row in np.flatnonzero(where[:, place])), IN_NOTES)
-            reasons.setdefault(table.qualities[place], f"{fault} {images}")
+            images = listed((results.images[row] for row in np.flatnonzero(where[:, place])), IN_NOTES)
+            reasons.setdefault(float(points["quality"].iloc[place]), f"{fault} {images}")
     return dict(sorted(reasons.items()))
 
 
