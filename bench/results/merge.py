@@ -83,18 +83,19 @@ def merge(store: Store, path: Path) -> tuple[int, int]:
     with Store.open(path) as other:  # raises if it is not valid
         _check(store, other)
         ((theirs,),) = other.rows("SELECT count(*) FROM measurements")
-    query = "SELECT count(*) FROM main.measurements"
-    with store.attached(path):
-        ((dataset,),) = store.rows(_OTHER_IMAGES)
-        if dataset is not None:
-            raise UsageError(
-                f"{path}: its image set '{dataset}' differs from that here; merge it into a separate database with --db"
-            )
-        ((before,),) = store.rows(query)
-        with store.transaction():
-            for statement in _STATEMENTS:
-                store.rows(statement)
-        ((after,),) = store.rows(query)
+        query = "SELECT count(*) FROM main.measurements"
+        with store.attached(other):
+            ((dataset,),) = store.rows(_OTHER_IMAGES)
+            if dataset is not None:
+                raise UsageError(
+                    f"{path}: its image set '{dataset}' differs from that here; merge it into a separate database "
+                    "with --db"
+                )
+            ((before,),) = store.rows(query)
+            with store.transaction():
+                for statement in _STATEMENTS:
+                    store.rows(statement)
+            ((after,),) = store.rows(query)
     return after - before, theirs - (after - before)
 
 

@@ -82,10 +82,12 @@ class Store:
                 raise
 
     @contextlib.contextmanager
-    def attached(self, path: Path) -> Iterator[None]:
+    def attached(self, other: Store) -> Iterator[None]:
         """Attach another database in the block; statements refer to its tables as `theirs.TABLE`."""
-        with explained(path):
-            self._connection.execute("ATTACH ? AS theirs", (str(path),))
+        # Of a database in a folder that cannot be written, a copy is open.
+        ((_, _, file),) = other.rows("PRAGMA database_list")
+        with explained(other.path):
+            self._connection.execute("ATTACH ? AS theirs", (file,))
         try:
             yield
         finally:

@@ -17,6 +17,7 @@ import pytest
 from bench.results import database
 from bench.results.export import read_database
 from bench.results.fields import FORMER_COLUMNS, FORMER_DIAGNOSTICS
+from bench.results.merge import merge
 from bench.results.resume_key import Configuration
 from bench.results.schema import Failure, Measurement, RunInfo, Timing
 from bench.results.store import Store
@@ -208,6 +209,17 @@ def test_a_database_where_nothing_can_be_written_is_read_whole(read_only: Path, 
     assert sorted(path.parent.iterdir()) == files
     with pytest.raises(StoreError, match="cannot be written"), Store.open(path, create=True) as store:
         store.add_run(RUNS[2])
+
+
+@pytest.mark.parametrize("state", ["closed", "killed", "used"])
+def test_a_database_where_nothing_can_be_written_is_merged_whole(read_only: Path, state: str) -> None:
+    files = sorted((read_only / state).iterdir())
+    # Not pytest's own folder: it is not for others.
+    with tempfile.TemporaryDirectory() as name, Store.open(Path(name, "merged.sqlite"), create=True) as store:
+        assert merge(store, read_only / state / "r.sqlite") == (1, 0)
+        assert store.measured(VERSIONS, {MEASUREMENT.key}) == {MEASUREMENT.key}
+        assert store.rows("SELECT run_id FROM runs ORDER BY run_id") == [("run-1",), ("run-2",)]
+    assert sorted((read_only / state).iterdir()) == files
 
 
 @pytest.mark.parametrize("change", ["DROP TABLE distortions", "ALTER TABLE measurements RENAME num_bytes TO size"])
