@@ -32,8 +32,8 @@ TABLE = (*SETTING, *VARIANT, "seeds", "pictures", "bpp", "reference_bpp", "bpp_z
 """Columns of `table`."""
 
 
-def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
-    """One row per setting and variant: its mean rate, and the difference from the reference in percent.
+def table(rates: pd.DataFrame) -> pd.DataFrame:
+    """One row per setting and variant: its mean rate, and the difference from `REFERENCE` in percent.
 
     `bpp` and `bpp_z` are means over pictures and seeds, `reference_bpp` is that of the reference over the same ones.
     `difference_percent` compares mean rates over the pictures and seeds that both have; its 95 % interval
@@ -43,7 +43,7 @@ def table(rates: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
     """
     rates = rates.assign(bpp=rates["bpp_y"] + rates["bpp_z"])
     rows = []
-    for group, same, apart in compared(rates, SETTING, "bpp", reference):
+    for group, same, apart in compared(rates, SETTING, "bpp", REFERENCE):
         mean = group.groupby("seed")["bpp"].mean()
         row = {
             **group.iloc[0][[*SETTING, *VARIANT]],

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.analysis.axis import MS_SSIM, PSNR, PSNR_YUV
-from bench.analysis.comparison import COLUMNS, bd_table
+from bench.analysis.comparison import COLUMNS, bd_rows
 from bench.analysis.rd_curve import curves_at_shared_qualities, measured_curve
 from bench.analysis.rectifier_gain import TIMES, time_ratios
-from bench.analysis.timing import task_times
+from bench.analysis.timing import STAGE_ORDER, task_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,19 +37,18 @@ def planar_study(all_results: Sequence[DatasetResults]) -> DatasetResults | None
 
 
 def rates(results: DatasetResults) -> pd.DataFrame:
-    """BD-rates of cca against each of `ANCHORS` that was measured, on every axis: rows of `bd_table`.
+    """BD-rates of cca against each of `ANCHORS` that was measured, on every axis, with the columns of `bd_table`.
 
     A curve of cca is compared only with anchors that have no weights or weights of the same name.
     """
-    tests = results.curves[results.curves["codec"] == CODEC]
-    found = []
-    for test in tests.to_dict("records"):
+    rows = []
+    for test in results.curves[results.curves["codec"] == CODEC].to_dict("records"):
+        comparable = results.curves[results.curves["weights"].isin(["", test["weights"]])]
+        curve = measured_curve(results, test["name"])
         for codec in ANCHORS:
-            curves = results.curves[results.curves["codec"] == codec]
-            for name in curves.loc[curves["weights"].isin(["", test["weights"]]), "name"]:
-                curve = measured_curve(results, test["name"])
-                found.append(bd_table(measured_curve(results, name), [curve], results.axes))
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(COLUMNS))
+            for name in comparable.loc[comparable["codec"] == codec, "name"]:
+                rows += bd_rows(measured_curve(results, name), curve, results.axes)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def fixed_point_rates(all_results: Sequence[DatasetResults]) -> pd.DataFrame:
@@ -58,17 +57,17 @@ def fixed_point_rates(all_results: Sequence[DatasetResults]) -> pd.DataFrame:
     Weights and settings are equal. Qualities whose weights are missing in fixed point are left out of the float curve:
     with other points, the interpolation would change by more than fixed point costs.
     """
-    found = []
+    rows = []
     for results in all_results:
         axes = [axis for axis in results.axes if PSNR_YUV in results.axes or axis in {PSNR, MS_SSIM}]
         for test in results.curves[results.curves["codec"].str.endswith(FIXED_POINT)].to_dict("records"):
             same = (results.curves[["weights", "settings"]] == [test["weights"], test["settings"]]).all(axis=1)
             base = results.curves[same & (results.curves["codec"] == test["codec"].removesuffix(FIXED_POINT))]
             for name in base["name"]:
-                anchor, *tests = curves_at_shared_qualities(results, name, test["name"])
-                rows = bd_table(anchor, tests, axes)
-                found.append(rows.assign(dataset=results.dataset, dataset_title=results.title))
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+                pair = curves_at_shared_qualities(results, name, test["name"])
+                names = {"dataset": results.dataset, "dataset_title": results.title}
+                rows += [row | names for row in bd_rows(*pair, axes)]
+    return pd.DataFrame(rows)
 
 
 def fixed_point_times(all_results: Sequence[DatasetResults], export: Export) -> pd.DataFrame:
@@ -81,8 +80,7 @@ def fixed_point_times(all_results: Sequence[DatasetResults], export: Export) -> 
     if not filled:
         return pd.DataFrame(columns=[*TIMES, "dataset"])
     rows = pd.concat(filled, ignore_index=True)
-    order = {"encode": 0, "decode": 1}  # the whole time first, then its stages
-    ranked = rows.assign(rank=[order.get(stage, len(order)) for stage in rows["stage"]])
+    ranked = rows.assign(rank=rows["stage"].map(STAGE_ORDER))
     return ranked.sort_values(["dataset", "model", "rank"], kind="stable", ignore_index=True).drop(columns="rank")
 
 

@@ -37,8 +37,8 @@ def variant_name(guide: str, *, attention: bool, acem: bool) -> str:
     return guide + ("" if attention else "-no-attention") + ("+acem" if acem else "")
 
 
-def table(observed: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
-    """One row per setting and variant: means over pictures and seeds, and the difference in loss from the reference.
+def table(observed: pd.DataFrame) -> pd.DataFrame:
+    """One row per setting and variant: means over pictures and seeds, and the difference in loss from `REFERENCE`.
 
     `loss_difference_percent` compares mean losses over the same pictures and seeds; its 95 % interval is a bootstrap
     over pictures, and NaN for fewer than `batch.FEWEST_IMAGES`. `rate_equivalent_percent` is the same difference
@@ -47,7 +47,7 @@ def table(observed: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
     reference.
     """
     rows = []
-    for group, same, apart in compared(observed, SETTING, "loss", reference):
+    for group, same, apart in compared(observed, SETTING, "loss", REFERENCE):
         row = {
             **group.iloc[0][[*SETTING, *VARIANT]],
             "steps": group["steps"].mean(),

@@ -42,23 +42,12 @@ def rate_difference(anchor: Curve, test: Curve) -> tuple[NDArray[np.float64], ND
 
 def rate_differences(anchor: RdCurve, tests: Iterable[RdCurve], axes: Iterable[Axis]) -> pd.DataFrame:
     """`rate_difference` of several curves against one, on all common axes; `quality` is converted for display."""
-    parts = []
+    rows = []
     for axis, test in itertools.product(axes, tests):
         if axis.name in anchor.curves and axis.name in test.curves:
-            quality, percent = rate_difference(anchor.curves[axis.name], test.curves[axis.name])
-            parts.append(([axis.name, anchor.name, test.name], quality if axis.higher_is_better else -quality, percent))
-    if not parts:
-        return pd.DataFrame(columns=[*_NAMES, "quality", "rate_difference_percent"])
-    sizes = [len(quality) for _, quality, _ in parts]
-    names = zip(*(name for name, _, _ in parts), strict=True)
-    columns = {column: np.repeat(np.array(own, object), sizes) for column, own in zip(_NAMES, names, strict=True)}
-    return pd.DataFrame(
-        columns
-        | {
-            "quality": np.concatenate([quality for _, quality, _ in parts]),
-            "rate_difference_percent": np.concatenate([percent for _, _, percent in parts]),
-        }
-    )
+            points = zip(*rate_difference(anchor.curves[axis.name], test.curves[axis.name]), strict=True)
+            rows += [(axis.name, anchor.name, test.name, axis.shown(quality), percent) for quality, percent in points]
+    return pd.DataFrame(rows, columns=[*_NAMES, "quality", "rate_difference_percent"])
 
 
 def per_image_rates(

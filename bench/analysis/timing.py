@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _SETTING = ["machine", "threads", "device"]
 """Columns of a timing setting; times of different settings are never averaged."""
 
+STAGE_ORDER = {"encode": 0, "decode": 1}
+"""The whole times come first; stages of other names, which are parts of them, come last."""
+
 _TASK = [*_SETTING, "name", "title", "quality", "image", "stage"]
 
 _SUMMARY = [
@@ -62,8 +65,7 @@ def summary(times: pd.DataFrame) -> pd.DataFrame:
         megapixels_per_s=("megapixels_per_s", "median"),
     ).reset_index()
     rows["group"] = rows.groupby([*_SETTING, "image_set"], sort=False).ngroup() + 1
-    # Stages of other names come last.
-    rows["order"] = rows["stage"].map({"encode": 0, "decode": 1})
+    rows["order"] = rows["stage"].map(STAGE_ORDER)
     return rows.sort_values(["group", "order"], kind="stable", ignore_index=True)[_SUMMARY]
 
 
