@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bench.results import published
 from bench.results.database import REPAIR
-from bench.results.fields import FILES, current_columns, parse_column
+from bench.results.fields import CONFIGURATION, FILES, current_columns, parse_column
 from bench.results.frames import Export, cells_of
 from bench.results.resume_key import Configuration
 from bench.results.schema import Failure, Measurement, RunInfo, Timing, is_column, is_measured_name
@@ -252,7 +252,7 @@ def _read(path: Path, name: str) -> list[dict[str, Any]]:
 
 
 def _configuration(row: Mapping[str, Any]) -> Configuration:
-    return Configuration(**{field.name: row[field.name] for field in fields(Configuration)})
+    return Configuration(**{name: row[name] for name in CONFIGURATION})
 
 
 def _measurement(row: Mapping[str, Any], metrics: tuple[str, ...]) -> Measurement:

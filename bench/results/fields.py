@@ -190,9 +190,10 @@ FIELDS: Mapping[str, Field] = {
 MEASURED = Field("metric", nullable=True)
 """Field of other metrics and diagnostics, such as the user's, which are columns of an export's measurements."""
 
-_CONFIGURATION = (
+CONFIGURATION = (
     "codec", "quality", "settings", "backend", "backend_version", "revision", "weights", "weights_sha256",
 )  # fmt: skip
+"""The fields of `bench.results.resume_key.Configuration`."""
 
 _POINTS = (
     "dataset", "source", "method", "title", "metric", "rate_bpp", "value", "encode_s", "decode_s", "drawn", "encoder",
@@ -201,7 +202,7 @@ _POINTS = (
 
 FILES: Mapping[str, tuple[str, ...]] = {
     "measurements": (
-        "key", "curve", *_CONFIGURATION, "dataset", "image", "image_sha256", "width", "height", "num_bytes",
+        "key", "curve", *CONFIGURATION, "dataset", "image", "image_sha256", "width", "height", "num_bytes",
         "bitstream_sha256", "run_id",
     ),
     "images": ("dataset", "image", "image_sha256"),
@@ -210,7 +211,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "metrics": ("metric", "title", "higher_is_better", "version"),
     "timings": ("key", "run_id", "machine", "threads", "device", "stage", "repeat", "seconds"),
     "runs": ("run_id", "started", "command", "machine", "provenance"),
-    "failures": (*_CONFIGURATION, "dataset", "image", "image_sha256", "run_id", "message"),
+    "failures": (*CONFIGURATION, "dataset", "image", "image_sha256", "run_id", "message"),
     "imported": _POINTS,
     "published": _POINTS,
 }  # fmt: skip

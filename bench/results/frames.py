@@ -138,9 +138,10 @@ def _typed(frame: pd.DataFrame, table: str) -> pd.DataFrame:
 
 def _numbers(measurements: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, frozenset[str]]]:
     """Convert the columns of metrics and diagnostics to numbers; also return the keys where each is not defined."""
-    columns = [str(column) for column in measurements if column not in MEASUREMENT_COLUMNS]
-    found = {column: measurements[column].astype(object) for column in columns}
-    absent = {column: values.isna() | (values == "") for column, values in found.items()}
-    numbers = {column: values.mask(absent[column], "nan").astype("float64") for column, values in found.items()}
-    nowhere = {column: frozenset(measurements.loc[values == "nan", "key"]) for column, values in found.items()}
-    return measurements.assign(**numbers), {column: keys for column, keys in nowhere.items() if keys}
+    numbers, undefined = {}, {}
+    for column in (str(column) for column in measurements if column not in MEASUREMENT_COLUMNS):
+        values = measurements[column].astype(object)
+        numbers[column] = values.mask(values.isna() | (values == ""), "nan").astype("float64")
+        if keys := frozenset(measurements.loc[values == "nan", "key"]):
+            undefined[column] = keys
+    return measurements.assign(**numbers), undefined

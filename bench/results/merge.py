@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.results.database import REPAIR
-from bench.results.fields import FIELDS, field_of
+from bench.results.fields import CONFIGURATION, FIELDS, field_of
 from bench.results.schema import is_column, is_measured_name
 from bench.results.store import DESCRIPTION_KEYS, Store
 from bench.system.errors import StoreError, UsageError
@@ -27,7 +27,7 @@ _DESCRIBED = tuple(
 
 _OUR_CONFIGURATION_ID = "(SELECT configuration_id FROM main.configurations WHERE digest = c.digest)"
 
-_CONFIGURATION = "codec, quality, settings, backend, backend_version, revision, weights, weights_sha256, digest, curve"
+_CONFIGURATION = ", ".join((*CONFIGURATION, "digest", "curve"))
 
 _STATEMENTS = (  # of our own names
     "INSERT OR IGNORE INTO runs SELECT * FROM theirs.runs",
