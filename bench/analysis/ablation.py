@@ -67,7 +67,9 @@ def compared(
         theirs = rows[rows["variant"] == reference]
         for _, group in rows.groupby("variant", sort=False):
             same = theirs[theirs["image"].isin(group["image"]) & theirs["seed"].isin(group["seed"])]
-            yield group, same, difference(by_picture(group, column), by_picture(theirs, column))
+            ours, others = by_picture(group, column), by_picture(theirs, column)
+            seeds = ours.columns.intersection(others.columns)
+            yield group, same, difference(ours[seeds], others[seeds])
 
 
 def by_picture(group: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -76,15 +78,15 @@ def by_picture(group: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def difference(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
-    """Relative difference of the means over the pictures and seeds that both have, in percent of `theirs`.
+    """Relative difference of the means over all seeds and over the pictures that both have, in percent of `theirs`.
 
     Both are frames of `by_picture`. The interval is a bootstrap over pictures, and NaN for fewer than
-    `batch.FEWEST_IMAGES`; all values are NaN if nothing is shared.
+    `batch.FEWEST_IMAGES`; all values are NaN without common pictures, or without seeds.
     """
-    seeds, pictures = ours.columns.intersection(theirs.columns), ours.index.intersection(theirs.index)
-    if seeds.empty or pictures.empty:
+    pictures = ours.index.intersection(theirs.index)
+    if pictures.empty or ours.columns.empty or theirs.columns.empty:
         return dict.fromkeys(DIFFERENCE, math.nan)
-    values = [cast("batch.Array", side.loc[pictures, seeds].mean(axis=1).to_numpy()) for side in (ours, theirs)]
+    values = [cast("batch.Array", side.loc[pictures].mean(axis=1).to_numpy()) for side in (ours, theirs)]
     mean = values[0].mean() / values[1].mean() * 100 - 100
 
     def percent(weights: batch.Array) -> batch.Array:

@@ -237,30 +237,20 @@ def _over_settings(
     if not settings:
         return Evidence(basis, reason="the two variants were not trained in the same setting")
     frames = [(by_picture(ours, column), by_picture(theirs, column)) for ours, theirs in settings]
-    pairs = [_between_seeds(*sides) for sides in frames]
-    means = [_mean(*sides) for sides in frames]
+    means, pairs = [], []
+    for ours, theirs in frames:
+        # Common seeds give equal crops.
+        common = ours.columns.intersection(theirs.columns)
+        means.append(difference(ours, theirs) if common.empty else difference(ours[common], theirs[common]))
+        pairs += [difference(ours[[one]], theirs[[other]]) for one, other in itertools.product(ours, theirs)]
     values = tuple(mean["difference_percent"] for mean in means)
     # Few pictures have no interval; the value itself is used.
-    ends = tuple(end for found in pairs for pair in found for end in pair.values() if not math.isnan(end))
+    ends = tuple(end for pair in pairs for end in pair.values() if not math.isnan(end))
     low, high = means[0]["low_percent"], means[0]["high_percent"]
     interval = (low, high) if len(values) == 1 and not math.isnan(low) else None
     counts = [len(side.columns) for sides in frames for side in sides]
     value = statistics.fmean(values)
     return Evidence(basis, value, interval, values, ends, not objection, objection, min(counts))
-
-
-def _mean(ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, float]:
-    """Difference of two variants over common seeds, which give equal crops; over all seeds if none is common."""
-    if len(ours.columns.intersection(theirs.columns)):
-        return difference(ours, theirs)
-    one, other = (side.mean(axis=1).to_frame("all seeds") for side in (ours, theirs))
-    return difference(one, other)
-
-
-def _between_seeds(ours: pd.DataFrame, theirs: pd.DataFrame) -> list[dict[str, float]]:
-    """Difference for each pair of trainings of the two sides, with its interval over pictures."""
-    pairs = itertools.product(ours.columns, theirs.columns)
-    return [difference(ours[[one]], theirs[[other]].rename(columns={other: one})) for one, other in pairs]
 
 
 def untested(claim: Claim, sources: Sources) -> Evidence:
