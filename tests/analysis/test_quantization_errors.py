@@ -56,6 +56,26 @@ def test_points_without_the_diagnostic_of_a_picture_are_left_out(
     assert list(table["quality"]) == ([] if everywhere else [10, 30, 70, 90])
 
 
+@pytest.mark.parametrize(
+    ("diagnostic", "columns"),
+    [
+        ("estimated_bits", ["rate_over_estimate_percent"]),
+        ("coder_bits_z", ["z_percent"]),
+        ("latent_error_quantized", ["latent_error_quantized"]),
+    ],
+)
+def test_a_value_without_the_diagnostic_of_a_picture_is_missing(
+    diagnostic: str, columns: list[str], synthetic: Synthetic, tmp_path: Path
+) -> None:
+    _diagnose(synthetic, "alpha", lost_db=1)
+    for row in synthetic.tables["measurements"]:
+        if row["image"] == "carrot" and row["quality"] == 50:
+            row[diagnostic] = None
+    table = quantization_table(DatasetResults.of(synthetic.read(tmp_path), "garden")).set_index("quality")
+    assert list(table.columns[table.loc[50].isna()]) == columns
+    assert table.drop(50).notna().all(axis=None)
+
+
 def test_conventional_codecs_have_none(synthetic: Synthetic, tmp_path: Path) -> None:
     table = quantization_table(DatasetResults.of(synthetic.read(tmp_path), "garden"))
     assert (len(table), list(table)) == (0, list(TABLE))
