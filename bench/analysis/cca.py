@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.analysis.axis import MS_SSIM, PSNR, PSNR_YUV
-from bench.analysis.comparison import COLUMNS, bd_rows
+from bench.analysis.comparison import COLUMNS, bd_rows, bd_table
 from bench.analysis.rd_curve import curves_at_shared_qualities, measured_curve
 from bench.analysis.rectifier_gain import TIMES, time_ratios
 from bench.analysis.timing import STAGE_ORDER, task_times
@@ -57,17 +57,17 @@ def fixed_point_rates(all_results: Sequence[DatasetResults]) -> pd.DataFrame:
     Weights and settings are equal. Qualities whose weights are missing in fixed point are left out of the float curve:
     with other points, the interpolation would change by more than fixed point costs.
     """
-    rows = []
+    found = []
     for results in all_results:
         axes = [axis for axis in results.axes if PSNR_YUV in results.axes or axis in {PSNR, MS_SSIM}]
         for test in results.curves[results.curves["codec"].str.endswith(FIXED_POINT)].to_dict("records"):
             same = (results.curves[["weights", "settings"]] == [test["weights"], test["settings"]]).all(axis=1)
             base = results.curves[same & (results.curves["codec"] == test["codec"].removesuffix(FIXED_POINT))]
             for name in base["name"]:
-                pair = curves_at_shared_qualities(results, name, test["name"])
-                names = {"dataset": results.dataset, "dataset_title": results.title}
-                rows += [row | names for row in bd_rows(*pair, axes)]
-    return pd.DataFrame(rows)
+                anchor, *tests = curves_at_shared_qualities(results, name, test["name"])
+                rows = bd_table(anchor, tests, axes)
+                found.append(rows.assign(dataset=results.dataset, dataset_title=results.title))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def fixed_point_times(all_results: Sequence[DatasetResults], export: Export) -> pd.DataFrame:
