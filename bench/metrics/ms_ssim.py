@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from bench.system.environment import usable_cores
+from bench.system.environment import threads_wanted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,7 +73,7 @@ def _ssim(a: Planes, b: Planes) -> tuple[Planes, Planes]:
     channels, height, width = a.shape
     rows = height - WINDOW + 1
     # Each thread gets consecutive strips, so that it can reuse its memory.
-    step = _BLOCK * math.ceil(rows / _BLOCK / _threads())
+    step = _BLOCK * math.ceil(rows / _BLOCK / threads_wanted())
     parts = [(channel, start) for channel in range(channels) for start in range(0, rows, step)]
 
     def work(part: tuple[int, int]) -> list[tuple[float, float]]:
@@ -94,15 +93,8 @@ def _ssim(a: Planes, b: Planes) -> tuple[Planes, Planes]:
 
 
 @functools.cache
-def _threads() -> int:
-    """Number of threads in OMP_NUM_THREADS, the first of a list such as "4,2"; all usable cores if there is none."""
-    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return int(first) if first.isdecimal() and int(first) else usable_cores()
-
-
-@functools.cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_threads(), thread_name_prefix="ms-ssim")
+    return ThreadPoolExecutor(threads_wanted(), thread_name_prefix="ms-ssim")
 
 
 @functools.cache

@@ -55,9 +55,9 @@ def synchronise() -> None:
 
 
 def threads_wanted() -> int:
-    """Number of threads that the environment sets for libraries; by default one per core."""
-    number = os.environ.get(_THREADS[0], "")
-    return int(number) if number.isdecimal() and int(number) else usable_cores()
+    """Number of threads in OMP_NUM_THREADS, the first of a list such as "4,2"; by default one per core."""
+    first = os.environ.get(_THREADS[0], "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else usable_cores()
 
 
 def usable_cores() -> int:

@@ -62,17 +62,13 @@ def test_ms_ssim_is_that_of_pytorch_msssim(name: str, quality: int, photographs:
 def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], int]]:
     """Set the variable of OpenMP that MS-SSIM goes by; the number of threads that it makes of it is returned."""
 
-    def clear() -> None:
-        ours._threads.cache_clear()
-        ours._pool.cache_clear()
-
     def use(variable: str) -> int:
         monkeypatch.setenv("OMP_NUM_THREADS", variable)
-        clear()
-        return ours._threads()
+        ours._pool.cache_clear()
+        return ours._pool()._max_workers
 
     yield use
-    clear()
+    ours._pool.cache_clear()
 
 
 def test_ms_ssim_does_not_depend_on_the_number_of_threads(

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from bench.cli.main import main
 from bench.harness import inventory
-from bench.system.environment import environment, synchronise, usable_cores
+from bench.system.environment import environment, synchronise, threads_wanted, usable_cores
 
 
 def test_what_is_set_reaches_processes_and_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,6 +43,14 @@ def test_cores_are_those_that_this_process_may_run_on(monkeypatch: pytest.Monkey
         os.sched_setaffinity(0, before)
     assert found == (1, "1")
     assert "threads: 1 here" in result.output
+
+
+@pytest.mark.parametrize(("variable", "count"), [("4,2", 4), (" 3 ", 3), ("0", usable_cores()), ("", usable_cores())])
+def test_threads_are_those_of_the_outermost_level_of_openmp(
+    variable: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    assert threads_wanted() == count
 
 
 def test_synchronising_waits_for_every_gpu_that_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
