@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.metrics.distortion import Metric
-from bench.metrics.packages import from_side, missing_package, one_torch_thread, version_with
+from bench.metrics.packages import from_side, missing_package, one_torch_thread, unit_tensor, version_with
 from bench.system.download import download, locate_weights, weights_folder
 from bench.system.errors import MissingError
 from bench.system.files import sha256_of
@@ -100,17 +100,10 @@ def _load(metric: str, file: WeightsFile) -> dict[str, torch.Tensor]:
     return tensors
 
 
-def _tensors(*pictures: Picture) -> list[torch.Tensor]:
-    """Convert pictures to RGB tensors from 0 to 1, each of shape (1, 3, height, width) in float32."""
-    import torch  # noqa: PLC0415
-
-    return [torch.tensor(picture.pixels).permute(2, 0, 1)[None].float() / 255 for picture in pictures]
-
-
 @from_side(LPIPS_MIN_SIDE)
 def _lpips(original: Picture, decoded: Picture) -> float:
     with one_torch_thread():
-        return float(_lpips_network()(*(2 * planes - 1 for planes in _tensors(original, decoded))))
+        return float(_lpips_network()(*(2 * unit_tensor(picture).float() - 1 for picture in (original, decoded))))
 
 
 @functools.cache
@@ -132,7 +125,7 @@ def _dists(original: Picture, decoded: Picture) -> float:
     texture, structure = _dists_weights()
     similarity = 0.0
     with one_torch_thread():
-        maps = map(_vgg16_maps, _tensors(original, decoded))
+        maps = [_vgg16_maps(unit_tensor(picture).float()) for picture in (original, decoded)]
         for one, other, alpha, beta in zip(*maps, texture, structure, strict=True):
             mean_one, mean_other = one.mean((2, 3)), other.mean((2, 3))
             product, squares = mean_one * mean_other, mean_one**2 + mean_other**2
