@@ -34,9 +34,10 @@ class ConventionalCodec(Codec):
     max_side: ClassVar[int]
     """Maximum width and height of the format."""
 
-    @abstractmethod
     def pillow_options(self, picture: Picture) -> dict[str, object]:
-        """Return the arguments of Pillow's `save`."""
+        """Return the arguments of Pillow's `save`: by default the quality and the settings."""
+        del picture
+        return {"quality": int(self.quality), **self.settings}
 
     @abstractmethod
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:

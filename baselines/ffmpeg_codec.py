@@ -19,7 +19,7 @@ from bench.system.tools import run_tool
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from bench.images.picture import AnyPicture, Picture
+    from bench.images.picture import AnyPicture
 
 RESULT = "result"
 """File name of the output in command lines."""
@@ -95,29 +95,26 @@ def time_limit_s(limit_s: float, num_pixels: int) -> float:
 def decode(
     arguments: Sequence[str], files: Mapping[str, bytes], num_bytes: int, *, max_pixels: int = MAX_PIXELS
 ) -> bytes:
-    """Run ffmpeg as in `run`, for `num_bytes` of raw samples of a picture of at most `max_pixels`.
+    """Run ffmpeg as in `run_strictly`, for `num_bytes` of raw samples of a picture of at most `max_pixels`.
 
     Raises:
         DecodeError: ffmpeg rejects the file, hangs or crashes, or the number of bytes is wrong.
     """
-    samples = _run_strictly(arguments, files, time_limit_s(DECODING_LIMIT_S, max_pixels), max_pixels)
+    limit_s = time_limit_s(DECODING_LIMIT_S, max_pixels)
+    samples = run_strictly(arguments, files, limit_s=limit_s, max_pixels=max_pixels)
     if len(samples) != num_bytes:
         raise DecodeError(f"damaged file: it decodes to {len(samples)} bytes of samples instead of {num_bytes}")
     return samples
 
 
-def decode_picture(demuxer: str, decoder: str, data: bytes, *, limit_s: float) -> Picture:
-    """Decode a file to 8-bit RGB.
+def run_strictly(
+    arguments: Sequence[str], files: Mapping[str, bytes], *, limit_s: float, max_pixels: int = MAX_PIXELS
+) -> bytes:
+    """Run ffmpeg as in `run`, and reject damaged files and pictures of more than `max_pixels`.
 
     Raises:
         DecodeError: ffmpeg rejects the file, hangs or crashes.
     """
-    source = ("-f", demuxer, "-c:v", decoder, "-i", "coded")
-    output = ("-frames:v", "1", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe")
-    return pillow.decode(_run_strictly([*source, *output], {"coded": data}, limit_s, MAX_PIXELS), external.PPM)
-
-
-def _run_strictly(arguments: Sequence[str], files: Mapping[str, bytes], limit_s: float, max_pixels: int) -> bytes:
     try:
         return run([*_STRICT, "-max_pixels", str(max_pixels), *arguments], files, limit_s=limit_s)
     except CodecError as error:

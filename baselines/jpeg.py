@@ -53,11 +53,6 @@ class Jpeg(ConventionalCodec):
     max_side = 65500  # JPEG_MAX_DIMENSION; the format itself has 65535
     decoder_arguments = ("-ppm", "-outfile", external.PICTURE, coded)
 
-    def pillow_options(self, picture: Picture) -> dict[str, object]:
-        """Convert the settings to arguments of Pillow's `save`."""
-        del picture
-        return {"quality": int(self.quality), **self.settings}
-
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
         """Convert the settings to arguments of cjpeg."""
         del picture

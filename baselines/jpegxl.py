@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from baselines import external, ffmpeg_codec
+from baselines import external, ffmpeg_codec, pillow
 from baselines.ffmpeg_codec import FfmpegCodec
 from bench.codecs.codec import QualityScale
 from bench.images import ffmpeg as binary
@@ -49,4 +49,8 @@ class JpegXl(FfmpegCodec):
         # Without this signature, ffmpeg may search for a picture forever.
         if not data.startswith(_SIGNATURE):
             raise DecodeError("not a JPEG XL codestream")
-        return ffmpeg_codec.decode_picture("jpegxl_pipe", "libjxl", data, limit_s=binary.jpeg_xl_limit_s(data))
+        source = ("-f", "jpegxl_pipe", "-c:v", "libjxl", "-i", "coded")
+        output = ("-frames:v", "1", "-c:v", "ppm", "-pix_fmt", "rgb24", "-f", "image2pipe")
+        limit_s = binary.jpeg_xl_limit_s(data)
+        ppm = ffmpeg_codec.run_strictly([*source, *output], {"coded": data}, limit_s=limit_s)
+        return pillow.decode(ppm, external.PPM)

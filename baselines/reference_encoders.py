@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,7 +25,7 @@ from bench.images.colour import BT709_LUMA, to_rgb, to_ycbcr
 from bench.system.errors import CodecError, DecodeError, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -63,9 +62,8 @@ class _ReferenceCodec(Codec):
     config: ClassVar[str]
     """Name of the configuration file, in the folder `../cfg` of the binaries."""
 
-    @abstractmethod
-    def further_arguments(self) -> Sequence[str]:
-        """Return the arguments of the encoder besides files, size and quantiser."""
+    further_arguments: ClassVar[tuple[str, ...]]
+    """Arguments of the encoder besides files, size and quantiser."""
 
     @classmethod
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
@@ -107,7 +105,7 @@ class _ReferenceCodec(Codec):
         content = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
         return {
             **self.settings,
-            "arguments": " ".join(self.further_arguments()),
+            "arguments": " ".join(self.further_arguments),
             "config": f"{path.name} {content}",
         }
 
@@ -123,7 +121,7 @@ class _ReferenceCodec(Codec):
         arguments = [
             *("-i", _PLANES, "-c", str(self._found_config()), "-q", str(int(self.quality))),
             *("-o", os.devnull, "-b", _STREAM, "-wdt", str(picture.width), "-hgt", str(picture.height)),
-            *("-fr", "1", "-f", "1", "--InputChromaFormat=444", "--InputBitDepth=8", *self.further_arguments()),
+            *("-fr", "1", "-f", "1", "--InputChromaFormat=444", "--InputBitDepth=8", *self.further_arguments),
         ]
         command = [external.find(self._binaries()[0]), *arguments]
         stream = external.run(command, {_PLANES: to_planes(picture).tobytes()}, _STREAM, time_limit_s=ENCODING_LIMIT_S)
@@ -150,10 +148,7 @@ class Vtm(_ReferenceCodec):
     software = "VTM"
     programs = ("EncoderApp", "DecoderApp")
     config = "encoder_intra_vtm.cfg"
-
-    def further_arguments(self) -> Sequence[str]:
-        """Return the option that pads to whole coding units; the decoder crops the padding."""
-        return ("--ConformanceWindowMode=1",)
+    further_arguments = ("--ConformanceWindowMode=1",)  # pads to whole coding units; the decoder crops the padding
 
 
 class Hm(_ReferenceCodec):
@@ -164,10 +159,8 @@ class Hm(_ReferenceCodec):
     software = "HM"
     programs = ("TAppEncoder", "TAppDecoder")
     config = "encoder_intra_main_rext.cfg"
-
-    def further_arguments(self) -> Sequence[str]:
-        """Return the padding option, as with VTM, and the options that the profile needs."""
-        return ("--SEIDecodedPictureHash", "--Level=5.1", "--CUNoSplitIntraACT=0", "--ConformanceMode=1")
+    # The last option pads, as with VTM; the others are what the profile needs.
+    further_arguments = ("--SEIDecodedPictureHash", "--Level=5.1", "--CUNoSplitIntraACT=0", "--ConformanceMode=1")
 
 
 def _binary(program: str, software: str) -> Binary:

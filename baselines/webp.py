@@ -33,11 +33,6 @@ class WebP(ConventionalCodec):
     max_side = 16383  # 14 bits
     decoder_arguments = ("-quiet", "-ppm", coded, "-o", external.PICTURE)
 
-    def pillow_options(self, picture: Picture) -> dict[str, object]:
-        """Convert the settings to arguments of Pillow's `save`."""
-        del picture
-        return {"quality": int(self.quality), **self.settings}
-
     def encoder_arguments(self, picture: Picture) -> Sequence[str]:
         """Convert the settings to arguments of cwebp."""
         del picture
