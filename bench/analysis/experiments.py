@@ -134,6 +134,22 @@ def best_variants(trials: pd.DataFrame, variant: str) -> list[bool | str]:
     return wins
 
 
+def better_than_control(trials: pd.DataFrame, modifier: str) -> list[bool | str]:
+    """Whether a modifier ("+qr") has a higher mean PSNR than its control +ft, for each model and quality with both.
+
+    The files are equal, because both only decode. The answer is true if the trainings from all seeds are better than
+    all of the control, false if all are worse, and otherwise `NO_DIFFERENCE`.
+    """
+    found: list[bool | str] = []
+    rows = trials.assign(seed=trials.get("seed", 0))
+    means = rows.groupby(["model", "quality", "seed"], sort=False)["psnr_db"].mean()
+    for model, quality in dict.fromkeys((model, quality) for model, quality, _ in means.index):
+        control = (str(model).removesuffix(modifier) + CONTROL, quality)
+        if str(model).endswith(modifier) and control in means:
+            found.append(_is_lowest(-means[model, quality], [-means[control]]))
+    return found
+
+
 def _is_lowest(own: pd.Series[float], others: Iterable[pd.Series[float]]) -> bool | str:
     listed = list(others)
     if all(own.max() < other.min() for other in listed):

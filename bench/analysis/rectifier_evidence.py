@@ -234,6 +234,15 @@ def best_variant(claim: Claim, sources: Sources) -> Evidence:
     return _of_experiment(claim, name, wins, trials, experiments.TRIAL)
 
 
+def better_than_control(claim: Claim, sources: Sources) -> Evidence:
+    """Share of models and qualities at which all trainings of the modifier have a higher PSNR than all of +ft."""
+    name = claim.options["experiment"]
+    trials = sources.extras.experiment(name)
+    trials = trials[trials["model"].str.endswith((claim.codec, rectifier_gain.CONTROL))]
+    cases = experiments.better_than_control(trials, claim.codec)
+    return _of_experiment(claim, name, cases, trials, ("model", "quality"))
+
+
 def _of_experiment(
     claim: Claim, name: str, cases: Sequence[bool | str], rows: pd.DataFrame, setting: Sequence[str]
 ) -> Evidence:
@@ -258,6 +267,6 @@ MEASURES: Mapping[str, Callable[[Claim, Sources], Evidence]] = {
     function.__name__: function
     for function in (
         gain, equal_rate, gain_by_metric, gain_by_model, error_by_model, error_falls_with_quality, time_ratio,
-        unimodal_alpha, best_variant,
+        unimodal_alpha, best_variant, better_than_control,
     )
 }  # fmt: skip

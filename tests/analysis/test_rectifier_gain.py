@@ -11,7 +11,7 @@ from bench.analysis.claims import MEASURES
 from bench.analysis.dataset_results import DatasetResults
 from bench.analysis.sources import Sources
 from bench.analysis.timing import task_times
-from bench.analysis.verdict import Claim
+from bench.analysis.verdict import Claim, verdict
 from bench.results.extras import Extras
 
 if TYPE_CHECKING:
@@ -233,6 +233,29 @@ def test_variants_from_one_seed_judge_nothing(synthetic: Synthetic, tmp_path: Pa
         rows = [(name, seed, db) for name, db in (("l2", 30.5), ("l1", 30.4)) for seed in range(seeds)]
         found = MEASURES["best_variant"](claim, _sources(synthetic, tmp_path, feature_distances=_trials(*rows)))
         assert (found.value, found.is_usable) == (1.0, seeds == 2)
+
+
+@pytest.mark.parametrize(
+    ("trained", "case", "outcome"),
+    [
+        (((1, 30.7), (2, 30.6)), True, "holds"),
+        (((1, 30.3), (2, 30.4)), False, "does not hold"),
+        (((1, 30.3), (2, 30.6)), "no difference beyond training noise", "no verdict"),
+        (((1, 30.4),), False, "no verdict"),
+    ],
+)
+def test_a_rectifier_is_better_than_its_control_if_it_is_from_all_seeds(
+    trained: tuple[tuple[int, float], ...], case: bool | str, outcome: str, synthetic: Synthetic, tmp_path: Path
+) -> None:
+    rectified = _trials(*((f"qr-{seed}", seed, db) for seed, db in trained))
+    control = _trials(*((f"ft-{seed}", seed, 30.5) for seed, _ in trained), model="joint+ft")
+    base = _trials(("base", 1, 30.1), model="joint")
+    claim = _claim("better_than_control", experiment="rectifier_seeds", unit="of models")
+    sources = _sources(synthetic, tmp_path, rectifier_seeds=pd.concat([rectified, control, base]))
+    found = MEASURES["better_than_control"](claim, sources)
+    assert experiments.better_than_control(pd.concat([rectified, control]), "+qr") == [case]
+    assert found.seeds == len(trained)
+    assert verdict(claim, found) == outcome
 
 
 @pytest.mark.parametrize(
