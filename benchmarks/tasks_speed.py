@@ -13,7 +13,7 @@ import contextlib
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +30,12 @@ from bench.harness.measure import require_quiet_machine
 from bench.harness.plan import plan
 from bench.harness.run_info import describe_run
 from bench.harness.runner import register, run_measurements
+from bench.harness.supervisor import Supervisor
 from bench.harness.workers import LocalCrew
 from bench.images.datasets import Dataset
 from bench.results.store import Store
 from bench.system.environment import usable_cores
+from bench.system.worker_process import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +72,9 @@ def measured(codec: str, number: int, crew: Crew | None, warm_up: int = WARM_UP)
     work = Work(MeasuringJob.by(["mse"]))
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "r.sqlite"), create=True) as store:
         pictures = images(number + warm_up)
-        whole, first = plan([spec], pictures), plan([spec], pictures[:warm_up])
+        with Supervisor() as supervisor:
+            whole = plan([spec], pictures, opening=opening.Opening(supervisor, Limits()))
+        first = replace(whole, images=pictures[:warm_up])
         run = describe_run((), threads=1)
         register(store, run, [Dataset("synthetic", "", "", pictures)], whole, [])
         run_measurements(store, run, first, work, crew=crew)

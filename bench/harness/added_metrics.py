@@ -31,8 +31,7 @@ from bench.system.errors import BenchError, CodecError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from bench.harness.dispatch import Crew
-    from bench.harness.jobs import Measured
+    from bench.harness.measure import Measured
     from bench.harness.request import RunRequest
     from bench.images.set_images import ImageFile
 
@@ -42,7 +41,7 @@ _OF_RUNS = (
 """Fields of a request that configure new measurements and are not allowed here."""
 
 
-def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
+def add_metrics(request: RunRequest) -> Summary:
     """Measure the `added` metrics of a request for the stored measurements of its images, and of its codecs if any.
 
     Raises:
@@ -73,7 +72,7 @@ def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
         }
 
         def keep(task: Task, measured: Measured) -> str | None:
-            if measured.result.bitstream_sha256 != files[task.key]:
+            if measured.bitstream_sha256 != files[task.key]:
                 return "its bitstream here differs from the measured one"
             store.supplement(replace(measured.row(task, run.run_id), diagnostics={}), job.versions)
             return None
@@ -81,7 +80,7 @@ def add_metrics(request: RunRequest, crew: Crew | None = None) -> Summary:
         number = sum(map(len, todo.values()))
         skipped = sum(len(stored[point.configuration]) - len(todo[point]) for point in points)
         outcome = Outcome(skipped=skipped)
-        with crew_for(request, crew, run.run_id) as workers:
+        with crew_for(request, None, run.run_id) as workers:
             results = execute_tasks(work, {point: iter(some) for point, some in todo.items() if some}, workers)
             settle("adding metrics", number, results, outcome, keep)
     curves = frozenset((point.configuration.curve, point.configuration.quality) for point in points)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from bench.codecs import adapter
 from bench.codecs.registry import is_ours, load_metric
 from bench.harness.fresh_process import FreshProcess
-from bench.harness.measure import measure, time_stages
+from bench.harness.measure import Measured, measure, time_stages
 from bench.harness.recipe import ANOTHER
-from bench.results.schema import Measurement
 from bench.system.errors import CodecError
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from bench.codecs.adapter import Decode
     from bench.codecs.codec import Codec
-    from bench.harness.measure import Result, Sample
+    from bench.harness.measure import Sample
     from bench.harness.recipe import Recipe
     from bench.harness.task import Task
     from bench.images.picture import AnyPicture
@@ -37,29 +36,6 @@ OPEN_CODECS = 4
 """Number of encoder-decoder pairs kept open: codecs of a family are timed in turn, but weights are large."""
 
 Value_co = TypeVar("Value_co", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """Result of measuring a task, with the size of the picture in pixels."""
-
-    width: int
-    height: int
-    result: Result
-
-    def row(self, task: Task, run_id: str) -> Measurement:
-        """Return the row to store."""
-        return Measurement(
-            configuration=task.point.configuration,
-            image_sha256=task.image.sha256,
-            width=self.width,
-            height=self.height,
-            num_bytes=self.result.num_bytes,
-            bitstream_sha256=self.result.bitstream_sha256,
-            values=self.result.values,
-            run_id=run_id,
-            diagnostics=self.result.diagnostics,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +108,8 @@ class MeasuringJob(Job[Measured]):
     def execute(self, task: Task) -> Measured:
         """Encode and decode the picture, and compute the metrics."""
         encoder, decoder = _opened(task.point.recipe)
-        picture = picture_of(task.image)
         decode = _decoding(task.point.recipe, decoder)
-        result = measure(encoder, decode, picture, [load_metric(name) for name, _ in self.metrics])
-        return Measured(picture.width, picture.height, result)
+        return measure(encoder, decode, picture_of(task.image), [load_metric(name) for name, _ in self.metrics])
 
 
 @dataclass(frozen=True, slots=True)

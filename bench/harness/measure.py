@@ -6,12 +6,12 @@ import contextlib
 import hashlib
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, SupportsFloat
 
 from bench.codecs import adapter
 from bench.codecs.probe import Listener, listening
-from bench.results.schema import is_column, is_measured_name
+from bench.results.schema import Measurement, is_column, is_measured_name
 from bench.system.environment import set_threads, synchronise, threads_in_force
 from bench.system.errors import BenchError, BusyError, CodecError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from bench.codecs.adapter import Decode
     from bench.codecs.codec import Codec
+    from bench.harness.task import Task
     from bench.images.picture import AnyPicture
     from bench.metrics.distortion import Metric
 
@@ -28,13 +29,29 @@ BUSY_FRACTION = 0.15
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """Result of coding one picture."""
+class Measured:
+    """Size of a picture in pixels, and the result of coding it."""
 
+    width: int
+    height: int
     num_bytes: int
     bitstream_sha256: str
     values: Mapping[str, float | None]
-    diagnostics: Mapping[str, float] = field(default_factory=dict)
+    diagnostics: Mapping[str, float]
+
+    def row(self, task: Task, run_id: str) -> Measurement:
+        """Return the row to store."""
+        return Measurement(
+            configuration=task.point.configuration,
+            image_sha256=task.image.sha256,
+            width=self.width,
+            height=self.height,
+            num_bytes=self.num_bytes,
+            bitstream_sha256=self.bitstream_sha256,
+            values=self.values,
+            run_id=run_id,
+            diagnostics=self.diagnostics,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +63,7 @@ class Sample:
     seconds: float
 
 
-def measure(encoder: Codec, decode: Decode, picture: AnyPicture, metrics: Sequence[Metric]) -> Result:
+def measure(encoder: Codec, decode: Decode, picture: AnyPicture, metrics: Sequence[Metric]) -> Measured:
     """Encode a picture, decode it with another codec object from the bytes alone, and compute the metrics.
 
     The size counts every byte of the file; distortion is measured between 8-bit pictures, or between YUV planes.
@@ -70,7 +87,8 @@ def measure(encoder: Codec, decode: Decode, picture: AnyPicture, metrics: Sequen
     if invalid := [name for name in notes if not is_measured_name(name)]:
         raise CodecError(f"it notes '{invalid[0]}'; a name has letters, digits, _, ., + and -")
     notes |= adapter.ceiling(encoder, picture, metrics)
-    return Result(len(data), hashlib.sha256(data).hexdigest(), values, notes)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return Measured(picture.width, picture.height, len(data), sha256, values, notes)
 
 
 def _value(metric: Metric, original: AnyPicture, decoded: AnyPicture) -> float | None:

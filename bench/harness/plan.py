@@ -11,17 +11,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bench.codecs.registry import codec_class, label_of
-from bench.harness.opening import Opening
 from bench.harness.recipe import Recipe
-from bench.harness.supervisor import Supervisor
 from bench.harness.task import CodecPoint, Task
 from bench.system.errors import FROM_USERS, BenchError, CodecError, MissingError, one_line
-from bench.system.worker_process import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from bench.codecs.codec import CodecSpec
+    from bench.harness.opening import Opening
     from bench.images.set_images import ImageFile
 
 
@@ -67,7 +65,7 @@ def plan(
     images: Sequence[ImageFile],
     *,
     backend: str | None = None,
-    opening: Opening | None = None,
+    opening: Opening,
 ) -> Plan:
     """Plan the tasks of a run.
 
@@ -77,9 +75,6 @@ def plan(
     Raises:
         MissingError: none of the codecs can run here.
     """
-    if opening is None:
-        with Supervisor() as supervisor:
-            return plan(specs, images, backend=backend, opening=Opening(supervisor, Limits()))
     points: list[CodecPoint] = []
     lost: dict[CodecPoint, CodecError] = {}
     missing: list[str] = []

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     from bench.harness.dispatch import Crew, Todo, Work
-    from bench.harness.jobs import Measured, MeasuringJob, Timed, TimingJob
+    from bench.harness.jobs import MeasuringJob, Timed, TimingJob
+    from bench.harness.measure import Measured
     from bench.harness.plan import Plan
     from bench.harness.task import Task
     from bench.images.datasets import Dataset

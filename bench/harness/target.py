@@ -104,8 +104,8 @@ def mean_point(
         for task, measured in results:
             if isinstance(measured, BaseException):
                 raise _needed(task, measured)
-            rates_bpp.append(bits_per_pixel(measured.result.num_bytes, measured.width, measured.height))
-            errors.append(measured.result.values[metric] or 0.0)
+            rates_bpp.append(bits_per_pixel(measured.num_bytes, measured.width, measured.height))
+            errors.append(measured.values[metric] or 0.0)
             advance(1, str(task))
     # Results arrive in any order, on which the exact sum does not depend.
     return math.fsum(rates_bpp) / len(rates_bpp), math.fsum(psnr_db(errors)) / len(errors)

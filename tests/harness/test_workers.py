@@ -14,7 +14,9 @@ import pytest
 from waiting import LONGEST_S, has_ended, wait_for
 
 from bench.codecs.registry import resolve_codecs
-from bench.harness.jobs import Measured, MeasuringJob
+from bench.harness.jobs import MeasuringJob
+from bench.harness.measure import Measured
+from bench.harness.opening import Opening
 from bench.harness.plan import plan
 from bench.harness.supervisor import Supervisor, Unable
 from bench.images.datasets import open_dataset
@@ -110,12 +112,13 @@ def test_a_worker_measures_what_was_planned_and_nothing_else(
         file.write("        Path(__file__).with_name('weights').read_text()\n")
     (image,) = open_dataset(str(desk.path / "photos")).select(("p0",))
     (spec,) = resolve_codecs([f"{desk.path}/own.py:Heavy@8"])
-    (task,) = plan([spec], [image])
+    with Supervisor() as opener:
+        (task,) = plan([spec], [image], opening=Opening(opener, Limits()))
     job = MeasuringJob.by(["mse", f"{desk.path}/own_metric.py:WORST"])
     with Supervisor() as worker:
         result = worker.execute(job, task, Limits())
     assert isinstance(result, Measured), result
-    assert result.result.values == {"mse": 0.0, "worst": 0.0}
+    assert result.values == {"mse": 0.0, "worst": 0.0}
     (desk.path / changed).write_text((desk.path / changed).read_text() + "\n# 2")
     with Supervisor() as worker:
         failed = worker.execute(job, task, Limits())
