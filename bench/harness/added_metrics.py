@@ -59,7 +59,7 @@ def add_metrics(request: RunRequest) -> Summary:
         raise UsageError(f"{', '.join(request.added)} is measured in every run; omit --add-metric")
     job = MeasuringJob.by(added)
     work = Work(job, request.limits)
-    run = describe_run(request.command, threads=request.threads, workers=request.workers, pictures={})
+    run = describe_run(request.command, threads=request.threads_here, workers=request.crew_size)
     with closing(Store.open(request.db)) as store:
         stored = _stored(store, dataset.images, request.codecs)
         with Supervisor() as supervisor:

@@ -90,6 +90,17 @@ class RunRequest:
     limits: Limits = field(default_factory=Limits)
     """Limits of each task."""
 
+    @property
+    def threads_here(self) -> int:
+        """Number of threads to record: this process has `threads`, and times are measured here; workers have one."""
+        is_here = self.workers == 1 and not self.scheduler
+        return self.threads if is_here or self.timing else 1
+
+    @property
+    def crew_size(self) -> int | str:
+        """Number of worker processes to record, or "cluster"."""
+        return "cluster" if self.scheduler else self.workers
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -162,15 +173,16 @@ def execute(request: RunRequest, crew: Crew | None = None) -> Summary:
         specs, found, without_target = _at_target(request, target, specs, crew=crew, dataset=dataset, opening=opening)
         the_plan = plan(specs, dataset.images, backend=request.backend, opening=opening)
     the_plan = replace(the_plan, shard=request.shard, lost={**the_plan.lost, **_lost(request, lost)})
-    # Each worker has one thread; times are measured by this process.
-    is_here = request.workers == 1 and not request.scheduler
-    threads = request.threads if is_here or request.timing else 1
-    remarks = _remarks(dataset.images)
-    workers = "cluster" if request.scheduler else request.workers
+    threads, remarks = request.threads_here, _remarks(dataset.images)
     device = request.codec_options.get("device", "cpu")
     not_loaded = {label_of(name): str(error) for name, error in lost.items()}
     run = describe_run(
-        request.command, threads=threads, workers=workers, pictures=remarks, device=device, not_loaded=not_loaded
+        request.command,
+        threads=threads,
+        workers=request.crew_size,
+        pictures=remarks,
+        device=device,
+        not_loaded=not_loaded,
     )
     repeats = request.repeats or REPEATS
     job = MeasuringJob.by(tuple(metrics))

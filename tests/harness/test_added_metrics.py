@@ -56,6 +56,13 @@ def test_all_that_is_stored_gets_the_values_of_a_run_that_had_the_metric(folder:
     assert "0 tasks with metrics added, 6 already stored" in add(folder, "--add-metric", "xpsnr")
 
 
+def test_the_provenance_has_one_thread_for_each_worker(folder: Path) -> None:
+    chosen = ("--codec", "jpeg@70", "--images", "p1", "--workers", "2")
+    assert "1 task with metrics added" in add(folder, "--add-metric", "xpsnr", *chosen)
+    query = "SELECT provenance ->> '$.threads', provenance ->> '$.workers' FROM runs ORDER BY run_id DESC LIMIT 1"
+    assert rows(folder, query) == [(1, 2)]
+
+
 def test_codecs_and_pictures_can_be_chosen(folder: Path) -> None:
     assert "1 task with metrics added" in add(folder, "--add-metric", "xpsnr", "--codec", "jp*@70", "--images", "p1")
 
