@@ -34,9 +34,6 @@ ALIASES: dict[str, str] = dict(_ARCHITECTURES.ALIASES)
 ON_REQUEST: dict[str, str] = dict(_ARCHITECTURES.CODECS)
 """Codecs that need weights of the user and are not matched by globs; same format as `CODECS`."""
 
-ADAPTERS = ("bench.learned.codecs.model_codec:adapted",)
-"""Functions that turn another class into a codec. Each takes the class and its name, and may return None."""
-
 CODECS: dict[str, str] = provided("CODECS")
 """Codec name to "module:attribute"."""
 
@@ -200,14 +197,10 @@ def _names(spec: CodecSpec, backend: str | None, without: Collection[str]) -> li
 
 
 def _adapted(found: object, name: str) -> object:
-    """Turn a class into a codec by the first adapter that accepts it; otherwise return it unchanged."""
+    """Turn a model class into a codec; anything else is returned unchanged."""
     if not isinstance(found, type) or issubclass(found, Codec):
         return found
-    for adapter in ADAPTERS:
-        module, _, attribute = adapter.partition(":")
-        if (codec := getattr(importlib.import_module(module), attribute)(found, name)) is not None:
-            return codec
-    return found
+    return importlib.import_module("bench.learned.codecs.model_codec").adapted(found, name) or found
 
 
 def _check_labels(names: Iterable[str]) -> None:

@@ -9,12 +9,10 @@ import importlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from bench.system.errors import hint, of_source, unknown
+from bench.system.errors import UsageError, hint, of_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from bench.system.errors import UsageError
 
 PROVIDERS = ("baselines", "bench.learned.families")
 """Modules with the tables `CODECS` and `SYNONYMS`, given by name because they are below this folder."""
@@ -31,8 +29,7 @@ _SYNONYMS = tuple((name, *others) for name, others in provided("SYNONYMS").items
 
 def unknown_codec(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Return the error for a codec or curve that is not in `known`, with a suggestion."""
-    known = tuple(known)
-    return unknown(kind, name, known, _meant(name, of_source(name, known)))
+    return UsageError(f"unknown {kind} '{name}'{codec_hint(name, known)}")
 
 
 def codec_hint(name: str, known: Iterable[str]) -> str:

@@ -166,10 +166,8 @@ class Code:
         """Return the data files of the code: declared ones, all in declared folders, and those held in memory."""
         paths = [self.path.parent / name for name in declared]
         below = (file for path in paths if path.is_dir() for file in path.rglob("*") if file.is_file())
-        return {*below, *(path for path in paths if not path.is_dir())} | self._kept()
-
-    def _kept(self) -> set[Path]:
-        return set().union(*(_kept.get(module, set()) for module in self.modules)) - self.modules
+        held = set().union(*(_kept.get(module, set()) for module in self.modules)) - self.modules
+        return {*below, *(path for path in paths if not path.is_dir())} | held
 
 
 def content_sha256(files: Iterable[Path], declared: str | None = None) -> str | None:
@@ -255,11 +253,10 @@ def _imports(file: Path, module: str) -> set[str]:
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
     """Return the absolute module name of a `from ... import`, or ""."""
-    if not node.level:
-        return node.module or ""
-    parts = package.split(".") if package else []
-    above = parts[: len(parts) - node.level + 1]
-    return ".".join([*above, *([node.module] if node.module else [])]) if above else ""
+    try:
+        return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+    except ImportError:  # above the topmost package
+        return ""
 
 
 def _file_of(name: str) -> Path | None:

@@ -97,9 +97,9 @@ def _message(error: BaseException) -> str:
         return "(its message cannot be shown)"
 
 
-def unknown(kind: str, name: str, known: Iterable[str], meant: str | None = None) -> UsageError:
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Return the error for a name that is not in `known`, with a suggestion; see `hint`."""
-    return UsageError(f"unknown {kind} '{name}'{hint(name, known, meant)}")
+    return UsageError(f"unknown {kind} '{name}'{hint(name, known)}")
 
 
 def hint(name: str, known: Iterable[str], meant: str | None = None) -> str:
