@@ -147,6 +147,19 @@ def test_an_edit_of_a_local_module_changes_the_revision(tmp_path: Path, imports:
     assert changed == ["helper.py" if "helper" in imports else "package/part.py"]
 
 
+def test_an_import_from_above_the_topmost_package_names_no_module(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.py", imports="def later():\n    from package.deep import relative")
+    deep = tmp_path / "package" / "deep"
+    deep.mkdir(parents=True)
+    for package in (deep, deep.parent):
+        (package / "__init__.py").touch()
+    (deep / "relative.py").write_text("from ....helper import X\n")
+    (deep.parent / "helper.py").write_text("X = 1\n")
+    before = anew(path)
+    (deep.parent / "helper.py").write_text("X = 2\n")
+    assert anew(path) == before
+
+
 def test_what_is_installed_or_of_python_is_no_part_of_the_revision(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.py", imports="import json, numpy.linalg, xml.dom\nfrom bench.images import Picture")
     assert Code.of(path).modules == {path}
