@@ -91,7 +91,11 @@ class Bpg444(FfmpegCodec):
             return bpgenc.decode(data)
         if stored.limited:
             raise DecodeError("BPG file has limited range; only its planes are decoded here")
-        return to_picture(_cropped_planes(stored, x265.decode(stored.stream, stored.coded)))
+        if stored.subsampling == "4:2:0":
+            return to_picture(_decode_yuv420(stored).planes)
+        samples = np.frombuffer(x265.decode(stored.stream, stored.coded), np.uint8)
+        planes = samples.reshape(3, stored.coded.height, stored.coded.width)
+        return to_picture([plane[: stored.height, : stored.width] for plane in planes])
 
 
 class Bpg420(Bpg444):
@@ -115,9 +119,7 @@ class Bpg420(Bpg444):
         stored = bpg_file.read(data)
         if stored.subsampling != "4:2:0":
             raise DecodeError(f"BPG file has planes of {stored.subsampling}, not 4:2:0")
-        samples = x265.decode(stored.stream, stored.coded)
-        whole = Yuv420.of_bytes(samples, stored.coded.width, stored.coded.height, full_range=not stored.limited)
-        return whole.cropped(stored.width, stored.height)
+        return _decode_yuv420(stored)
 
 
 class Bpg444Jctvc(Bpg444):
@@ -166,12 +168,8 @@ def _doubled(plane: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.f
     return rounded
 
 
-def _cropped_planes(stored: bpg_file.Stored, samples: bytes) -> list[NDArray[np.uint8]]:
-    """Split decoded samples into the three planes, and crop the padding."""
-    planes, start = [], 0
-    for step in (1, 2, 2) if stored.subsampling == "4:2:0" else (1, 1, 1):
-        height, width = stored.coded.height // step, stored.coded.width // step
-        plane = np.frombuffer(samples, np.uint8, height * width, start).reshape(height, width)
-        planes.append(plane[: -(-stored.height // step), : -(-stored.width // step)])
-        start += height * width
-    return planes
+def _decode_yuv420(stored: bpg_file.Stored) -> Yuv420:
+    """Decode the planes of a file with 4:2:0, and crop the padding."""
+    samples = x265.decode(stored.stream, stored.coded)
+    whole = Yuv420.of_bytes(samples, stored.coded.width, stored.coded.height, full_range=not stored.limited)
+    return whole.cropped(stored.width, stored.height)

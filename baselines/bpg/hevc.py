@@ -23,7 +23,6 @@ class Nal(IntEnum):
     """Types of NAL units (table 7-1). Coded slices of a picture that starts a stream have types 16 to 21."""
 
     FIRST_IRAP = 16
-    IDR_N_LP = 20
     LAST_IRAP = 21
     VPS = 32
     SPS = 33
