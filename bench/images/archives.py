@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench.system.download import download
 from bench.system.errors import MissingError
-from bench.system.files import atomic_write, sha256_of
+from bench.system.files import sha256_of, write_bytes
 from bench.system.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 RECORD = "SHA256SUMS"
@@ -71,8 +71,7 @@ def unpack(path: Path, folder: Path, archive: Mapping[str, Any]) -> None:
     except _DAMAGED as error:
         path.unlink()
         raise MissingError(f"{path.name} is not an archive ({error}); fetch it again") from None
-    with atomic_write(folder / RECORD) as file:
-        file.write("".join(f"{sha256}  {name}\n" for name, sha256 in sorted(files.items())).encode())
+    write_bytes(folder / RECORD, "".join(f"{sha256}  {name}\n" for name, sha256 in sorted(files.items())).encode())
 
 
 def _unpacked(path: Path, folder: Path, archive: Mapping[str, Any]) -> dict[str, str]:
@@ -90,16 +89,9 @@ def _unpacked(path: Path, folder: Path, archive: Mapping[str, Any]) -> dict[str,
             limit = f"{MAX_PICTURE_BYTES >> 20} MiB"
             raise MissingError(f"{path}: {large[0]} has more than {limit} unpacked; remove {path}")
         for name, member in zip(names, found, strict=True):
-            with atomic_write(folder / name) as target:
-                for chunk in _chunks(content, member):
-                    target.write(chunk)
+            try:
+                data = content.read(member)
+            except OSError as error:  # an offset before the start of the file
+                raise zipfile.BadZipFile(str(error)) from None
+            write_bytes(folder / name, data)
     return {name: sha256_of(folder / name) for name in names}
-
-
-def _chunks(content: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    try:
-        with content.open(member) as source:
-            while chunk := source.read(2**20):
-                yield chunk
-    except OSError as error:  # an offset before the start of the file
-        raise zipfile.BadZipFile(str(error)) from None

@@ -97,8 +97,7 @@ def dataset_names() -> tuple[str, ...]:
 
 def missing(name: str, data: Path | None = None) -> list[str]:
     """List the files of a named image set that are missing or have a wrong hash on this machine."""
-    origin, entry = _origin(name)
-    folder = _folder(origin, entry, data)
+    _, folder, entry = _origin(name, data)
     files = _files(folder, entry)
     if not files:
         return list(entry["urls"][:1])
@@ -114,8 +113,7 @@ def kodak_or_builtin(suffix: str = "") -> str:
 
 def is_absent(name: str, data: Path | None = None) -> bool:
     """Whether no file of a named image set is on this machine."""
-    origin, entry = _origin(name)
-    folder = _folder(origin, entry, data)
+    _, folder, entry = _origin(name, data)
     return not any((folder / file).is_file() for file in _files(folder, entry))
 
 
@@ -183,8 +181,7 @@ def fetch_dataset(name: str, *, data: Path | None = None) -> Path:
     Raises:
         MissingError: none of the URLs of a file works.
     """
-    name, entry = _origin(name)
-    folder = _folder(name, entry, data)
+    name, folder, entry = _origin(name, data)
     absent = missing(name, data)
     if not absent:
         return folder
@@ -219,29 +216,21 @@ def _catalogue() -> dict[str, dict[str, Any]]:
     return tomllib.loads(text)
 
 
-def _entry(name: str) -> dict[str, Any]:
+def _origin(name: str, data: Path | None) -> tuple[str, Path, dict[str, Any]]:
+    """The named set that has the files, its folder and its entry: the set itself, or the one it is converted from."""
     if name not in _catalogue():
         raise unknown("dataset", name, dataset_names())
-    return _catalogue()[name]
-
-
-def _origin(name: str) -> tuple[str, dict[str, Any]]:
-    """The named set that has the files, and its entry: the set itself, or the one that it is converted from."""
-    entry = _entry(name)
-    return _origin(entry["of"]) if "of" in entry else (name, entry)
-
-
-def _folder(name: str, entry: dict[str, Any], data: Path | None) -> Path:
-    if package := entry.get("package"):
-        return Path(str(importlib.resources.files(package)))
-    return data_folder(data) / name
+    entry = _catalogue()[name]
+    if "of" in entry:
+        return _origin(entry["of"], data)
+    package = entry.get("package")
+    return name, Path(str(importlib.resources.files(package))) if package else data_folder(data) / name, entry
 
 
 def _open_named(name: str, data: Path | None) -> Dataset:
-    entry = _entry(name)
-    if "of" in entry:
-        return _open_converted(name, entry, data)
-    folder = _folder(name, entry, data)
+    if "of" in _catalogue()[name]:
+        return _open_converted(name, _catalogue()[name], data)
+    _, folder, entry = _origin(name, data)
     files = _files(folder, entry)
     if not files:
         raise MissingError(f"dataset '{name}' is not in {folder}; `bench fetch {name}` downloads and unpacks it")

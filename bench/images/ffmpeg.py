@@ -99,19 +99,16 @@ def compare_luma(first: NDArray[Any], second: NDArray[Any], filter_: str, *, fra
         MissingError: there is no ffmpeg.
         BenchError: ffmpeg fails.
     """
-    if reason := missing():
-        raise MissingError(reason)
     (height, width), is_deep = first.shape, first.dtype == np.uint16
     flat = np.full(2 * -(-height // 2) * -(-width // 2), 512 if is_deep else 128, first.dtype)
     form = ("-pix_fmt", "yuv420p10le" if is_deep else "yuv420p", "-video_size", f"{width}x{height}")
     source = ("-f", "rawvideo", "-framerate", "25", *form, "-i")
-    options = ("-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1", "-filter_threads", "1")
-    command = [program(), *options, *source, "first", *source, "second", "-lavfi", filter_, "-f", "null", "-"]
+    arguments = ["-filter_threads", "1", *source, "first", *source, "second", "-lavfi", filter_, "-f", "null", "-"]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         for name, plane in (("first", first), ("second", second)):
             frame = plane.tobytes() + flat.tobytes()
             Path(folder, name).write_bytes(frame * frames)
-        done = run_tool(command, timeout_s=_COMPARING_LIMIT_S, folder=folder)
+        done = _run(arguments, None, _COMPARING_LIMIT_S, folder)
         if done.returncode:
             raise BenchError(f"{version()} fails with filter {filter_}: {_message(done) or done.returncode}")
         return Path(folder, "log").read_text(encoding="utf-8")
@@ -169,12 +166,14 @@ def to_yuv420(picture: Picture) -> Yuv420:
     return Yuv420.of_bytes(done.stdout, width, height, full_range=False).cropped(picture.width, picture.height)
 
 
-def _run(arguments: Sequence[str], data: bytes, limit_s: float) -> subprocess.CompletedProcess[bytes]:
-    """Run ffmpeg with `data` on its standard input."""
+def _run(
+    arguments: Sequence[str], data: bytes | None, limit_s: float, folder: str | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run ffmpeg in a folder, with `data` on its standard input."""
     if reason := missing():
         raise MissingError(reason)
     command = [program(), "-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1", *arguments]
-    return run_tool(command, timeout_s=limit_s, data=data)
+    return run_tool(command, timeout_s=limit_s, data=data, folder=folder)
 
 
 def _message(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -23,7 +23,7 @@ def _save(path: Path, value: int) -> Path:
 
 def verify(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this be the picture of Kodak that has its name."""
-    monkeypatch.setitem(datasets._entry("kodak")["files"], path.name, sha256_of(path))
+    monkeypatch.setitem(datasets._catalogue()["kodak"]["files"], path.name, sha256_of(path))
 
 
 def test_builtin_is_always_there_and_says_what_it_is() -> None:
