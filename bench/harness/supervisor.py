@@ -62,16 +62,10 @@ class Supervisor:
 
     def execute(self, job: Job[_Value], task: Task, limits: Limits) -> _Value | CodecError | Unable:
         """Execute a task, and return its value, its error, or the reason why it cannot be executed here."""
-        limits = limits.times(job.rounds)
         try:
-            return self._once(job, task, limits)
-        except TimeoutEndedError as error:
+            return _retried(lambda: self._once(job, task, limits.times(job.rounds)))
+        except EndedError as error:
             return CodecError(f"its process {error}")
-        except EndedError:
-            try:
-                return self._once(job, task, limits)
-            except EndedError as error:
-                return CodecError(f"its process {error}")
 
     def call(self, function: Callable[..., Any], *arguments: object, limits: Limits) -> Any:  # noqa: ANN401
         """Call a function in the process and return its result; see `WorkerProcess.call`.
@@ -80,12 +74,7 @@ class Supervisor:
             EndedError: the process ended twice, or exceeded the time limit.
             CodecError: the function raised.
         """
-        try:
-            return self._process.call(function, *arguments, limits=limits)
-        except TimeoutEndedError:
-            raise
-        except EndedError:
-            return self._process.call(function, *arguments, limits=limits)
+        return _retried(lambda: self._process.call(function, *arguments, limits=limits))
 
     def give(self, image: ImageFile, picture: AnyPicture) -> None:
         """Send a picture to the process, which cannot read it itself."""
@@ -97,14 +86,20 @@ class Supervisor:
         for lacks_picture, step in ((False, job.prepare), (True, job.read)):
             try:
                 self._process.call(step, task, limits=opening)
-            except EndedError:
-                raise
             except CodecError as error:
                 return Unable(str(error), lacks_picture)
         try:
             value: _Value = self._process.call(job.execute, task, limits=limits)
-        except EndedError:
-            raise
         except CodecError as error:
             return error
         return value
+
+
+def _retried(call: Callable[[], _Value]) -> _Value:
+    """Repeat a call once if its process ends, unless the process exceeded its time limit."""
+    try:
+        return call()
+    except TimeoutEndedError:
+        raise
+    except EndedError:
+        return call()

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from bench.system.environment import SAFE_PATH, environment, set_threads, threads_of, threads_wanted
-from bench.system.errors import CodecError, one_line
+from bench.system.errors import BenchError, CodecError, one_line
 from bench.system.tools import end_tree
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Limits:
         return Limits(None if self.timeout_s is None else self.timeout_s * number, self.memory_bytes)
 
 
-class EndedError(CodecError):
+class EndedError(BenchError):
     """A process ended before it returned a result; the message is a verb phrase, such as "exited with code 3"."""
 
 
