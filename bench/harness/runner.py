@@ -119,9 +119,8 @@ def _with_lost(
     lost: Iterable[tuple[Task, BaseException]], results: Generator[tuple[Task, _Value | BaseException], None, None]
 ) -> Generator[tuple[Task, _Value | BaseException], None, None]:
     """Yield the tasks of codecs that could not be opened, then the results of the others."""
-    with closing(results):
-        yield from lost
-        yield from results
+    yield from lost
+    yield from results
 
 
 def not_measured(store: Store, versions: Mapping[str, str], tasks: Iterator[Task]) -> Iterator[Task]:
