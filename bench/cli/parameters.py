@@ -65,19 +65,13 @@ class Number(click.FloatRange):
         return super().convert(number, param, ctx)
 
 
-class Shard(click.ParamType):  # type: ignore[type-arg]  # generic in some versions of click
-    """A part of the tasks of a run: 2/10 is the second of ten."""
-
-    name = "shard"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:  # noqa: ANN401
-        """Return the number of the shard, and the number of shards."""
-        if isinstance(value, tuple):
-            return value
-        number, slash, shards = str(value).partition("/")
-        if not (slash and number.isdecimal() and shards.isdecimal() and 1 <= int(number) <= int(shards)):
-            self.fail(f"{value!r} is not a shard; use 1/8 for the first of eight, and 8/8 for the last.", param, ctx)
-        return int(number), int(shards)
+def shard(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, int]:
+    """Parse a part of the tasks of a run, as a callback: "2/10", the second of ten, to number and number of shards."""
+    number, slash, shards = value.partition("/")
+    if not (slash and number.isdecimal() and shards.isdecimal() and 1 <= int(number) <= int(shards)):
+        reason = f"{value!r} is not a shard; use 1/8 for the first of eight, and 8/8 for the last."
+        raise click.BadParameter(reason, ctx=ctx, param=param)
+    return int(number), int(shards)
 
 
 COUNT = Integer(1, 10**9)
@@ -85,7 +79,6 @@ PROCESSES = Integer(1, 4096)
 """Number of threads, processes, GPUs or machines, limited so that typing errors are detected."""
 SEED = Integer(0, 2**31 - 1)
 """Seeds that NumPy and PyTorch accept even after a small number is added."""
-SHARD = Shard()
 FOLDER = Folder(path_type=Path)
 FILE = File(path_type=Path)
 POSITIVE = Number(min=0, min_open=True)

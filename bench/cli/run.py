@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import backend, clip, data, db, force, images, threads
-from bench.cli.parameters import COUNT, ONE_CURVE, ONE_TARGET, POSITIVE, PROCESSES, SEED, SHARD, Command, Number
+from bench.cli.parameters import COUNT, ONE_CURVE, ONE_TARGET, POSITIVE, PROCESSES, SEED, Command, Number, shard
 from bench.cli.process import command_line, end, limit_threads
 from bench.system.errors import UsageError
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Exclude images with these names or globs; repeatable.")
 @click.option("--sample", type=COUNT, metavar="N", help="Use only a random sample of N images.")
 @click.option("--seed", type=SEED, help="Seed of --sample.  [default: 0]")
-@click.option("--shard", type=SHARD, default="1/1", metavar="I/N", help="Measure every N-th task, from the I-th.")
+@click.option("--shard", callback=shard, default="1/1", metavar="I/N", help="Measure every N-th task, from the I-th.")
 @click.option("--skip-failed", is_flag=True, help="Leave images on which a codec fails out of the result.")
 @clip
 @backend
