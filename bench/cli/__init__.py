@@ -6,7 +6,7 @@ list_, fetch, run, reproduce, report, verify, export, import_, merge, doctor, co
 parameters types of options, and the class of all commands
 options    options of several commands
 process    threads of libraries, and exit code
-tables     tables in the terminal; `forms`: as LaTeX and Markdown
+tables     tables in the terminal, as LaTeX and as Markdown
 
 The bottom folder of the hierarchy: no other folder imports it.
 """

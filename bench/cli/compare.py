@@ -63,7 +63,7 @@ def compare(test: str, anchor: str, form: str, db: Path, dataset: str | None, **
 def _show(result: Comparison, form: str) -> None:
     """Print a comparison as text or in another format; with CSV, notes go to standard error."""
     from bench.analysis.comparison import table  # noqa: PLC0415
-    from bench.cli import forms, tables  # noqa: PLC0415
+    from bench.cli import tables  # noqa: PLC0415
     from bench.system.csv_files import csv_text  # noqa: PLC0415
 
     heading = f"{result.test} against {result.anchor}; {result.dataset}"
@@ -77,5 +77,5 @@ def _show(result: Comparison, form: str) -> None:
         for note in result.notes:
             click.echo(note, err=True)
     else:
-        write = forms.latex if form == "latex" else forms.markdown
+        write = tables.latex if form == "latex" else tables.markdown
         click.echo(write(headers, rows, heading, result.notes), nl=False)
