@@ -140,14 +140,15 @@ def better_than_control(trials: pd.DataFrame, modifier: str) -> list[bool | str]
     The files are equal, because both only decode. The answer is true if the trainings from all seeds are better than
     all of the control, false if all are worse, and otherwise `NO_DIFFERENCE`.
     """
-    found: list[bool | str] = []
     rows = trials.assign(seed=trials.get("seed", 0))
-    means = rows.groupby(["model", "quality", "seed"], sort=False)["psnr_db"].mean()
-    for model, quality in dict.fromkeys((model, quality) for model, quality, _ in means.index):
-        control = (str(model).removesuffix(modifier) + CONTROL, quality)
-        if str(model).endswith(modifier) and control in means:
-            found.append(_is_lowest(-means[model, quality], [-means[control]]))
-    return found
+    groups = rows.groupby(["model", "quality"], sort=False)
+    costs = {(str(model), quality): -of.groupby("seed")["psnr_db"].mean() for (model, quality), of in groups}
+    pairs = [
+        (own, costs[control])
+        for (model, quality), own in costs.items()
+        if model.endswith(modifier) and (control := (model.removesuffix(modifier) + CONTROL, quality)) in costs
+    ]
+    return [_is_lowest(own, [control]) for own, control in pairs]
 
 
 def _is_lowest(own: pd.Series[float], others: Iterable[pd.Series[float]]) -> bool | str:
