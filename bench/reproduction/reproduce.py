@@ -15,6 +15,7 @@ from bench.images.datasets import fetch_dataset, missing, open_dataset
 from bench.learned.weights import catalogue, checkpoints
 from bench.report import write_report
 from bench.report.assets import add_assets
+from bench.report.assets.records import copy_experiments
 from bench.reproduction.budget import Budget, as_argument
 from bench.reproduction.committed_evidence import require_own_folder, write_evidence
 from bench.results.export import export_csv
@@ -208,6 +209,7 @@ def reproduce(options: Reproduction, say: Callable[[str], None]) -> tuple[Path, 
     with durations.measured(_assets_part(options)):
         with Store.open(options.db) as store:
             export_csv(store, options.out / "data")
+        copy_experiments(options.out / "data" / "experiments")
         shown = found[0].timed_images
         failures += add_assets(
             options.out / "data", say, dataset=dataset, pictures=shown, costs=costs, data=options.data

@@ -18,7 +18,7 @@ from bench.learned.weights.catalogue import COMPACT
 from bench.report.assets import add_assets
 from bench.report.assets import pictures as pictures_module
 from bench.report.assets.pictures import choose
-from bench.report.assets.records import add_records, training_records
+from bench.report.assets.records import copy_experiments, training_records
 from bench.results.export import export_csv
 from bench.results.extras import Extras
 from bench.results.frames import Export
@@ -261,15 +261,15 @@ def test_copies_of_experiments_follow_the_checkout_and_files_of_the_user_are_kep
     checkout, here = tmp_path / "checkout", directory / "experiments"
     write_texts(checkout, mine="theirs", other="1", extended="1", gone="1")
     write_texts(here, mine="own", further="own")
-    add_records(directory, checkout)
+    copy_experiments(here, checkout)
     assert read_texts(here) == {"mine": "own", "further": "own", "other": "1", "extended": "1", "gone": "1"}
     write_texts(here, extended="1,own")
     write_texts(checkout, mine="theirs again", other="2", extended="2")
     (checkout / "gone.csv").unlink()
-    add_records(directory, checkout)
+    copy_experiments(here, checkout)
     expected = {"mine": "own", "further": "own", "other": "2", "extended": "1,own"}
     assert read_texts(here) == expected
-    add_records(directory, tmp_path / "no checkout")
+    copy_experiments(here, tmp_path / "no checkout")
     assert read_texts(here) == expected
 
 

@@ -23,7 +23,7 @@ def add_assets(
     costs: bool = False,
     data: Path | None = None,
 ) -> list[str]:
-    """Add training records and experiments to an export, and optionally model costs and decoded pictures.
+    """Add training records to an export, and optionally model costs and decoded pictures.
 
     Arguments for pictures are those of `bench.report.assets.pictures.add_pictures`. Returns one line for each requested
     asset that could not be produced.

@@ -23,20 +23,24 @@ COPIES = "copies.txt"
 """File in the folder `experiments` of an export that lists the SHA-256 of each copy made there, one per line."""
 
 
-def add_records(directory: Path, experiments: Path = EXPERIMENTS) -> None:
-    """Add weights.csv and the folder `experiments` to an export; files added or changed by the user are kept.
+def add_records(directory: Path) -> None:
+    """Add weights.csv to an export.
 
     Raises:
         UsageError: the folder is not an export.
         OSError: it cannot be written.
     """
     write_csv(training_records(Export.read(directory).measurements), directory / "weights.csv")
-    if experiments.is_dir():
-        _copy_experiments(experiments, directory / "experiments")
 
 
-def _copy_experiments(source: Path, folder: Path) -> None:
-    """Update the copies of the experiments; files that the user added or changed are kept."""
+def copy_experiments(folder: Path, source: Path = EXPERIMENTS) -> None:
+    """Update the copies of the checkout's experiments in a folder; files that the user added or changed are kept.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    if not source.is_dir():
+        return
     originals = {path.name: sha256_of(path) for path in sorted(source.glob("*.csv"))}
     present = {path.name: sha256_of(path) for path in sorted(folder.glob("*.csv"))}
     copies = set((folder / COPIES).read_text().split()) if (folder / COPIES).is_file() else set()
