@@ -295,10 +295,11 @@ def _picture(x_hat: object, height: int, width: int) -> Picture:
     """The picture in a model's output, cropped to its size, clamped and rounded to 8 bits."""
     import torch  # noqa: PLC0415
 
+    from bench.learned.coding.transforms import eight_bits  # noqa: PLC0415
+
     if not isinstance(x_hat, torch.Tensor) or x_hat.ndim != 4 or x_hat.shape[:2] != (1, 3):
         shape = tuple(x_hat.shape) if isinstance(x_hat, torch.Tensor) else type(x_hat).__name__
         raise CodecError(f"decompress gave {shape} as x_hat, not a picture (1, 3, H, W)")
     if x_hat.shape[2] < height or x_hat.shape[3] < width:
         raise CodecError(f"decompress gave {x_hat.shape[3]}x{x_hat.shape[2]} pixels, fewer than {width}x{height}")
-    pixels = x_hat[0, :, :height, :width].permute(1, 2, 0).float().clamp(0, 1).mul(255).round().byte()
-    return Picture(np.ascontiguousarray(pixels.cpu().numpy()))
+    return Picture(np.ascontiguousarray(eight_bits(x_hat[:, :, :height, :width].float())))

@@ -26,11 +26,11 @@ def pack(picture: Yuv420) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.stack([*split, picture.u, picture.v], axis=-1))
 
 
-def unpack(samples: NDArray[np.uint8], height: int, width: int, *, full_range: bool = True) -> Yuv420:
+def unpack(samples: NDArray[np.uint8], height: int, width: int) -> Yuv420:
     """Unpack six planes (h, w, 6) to a picture, with luma cropped to a height and width."""
     rows, columns = samples.shape[:2]
     blocks = samples[..., :LUMA_PLANES].reshape(rows, columns, 2, 2).transpose(0, 2, 1, 3)
     luma = blocks.reshape(2 * rows, 2 * columns)[:height, :width]
     half = -(-height // 2), -(-width // 2)
     y, u, v = map(np.ascontiguousarray, (luma, *np.moveaxis(samples[: half[0], : half[1], LUMA_PLANES:], 2, 0)))
-    return Yuv420(y, u, v, full_range)
+    return Yuv420(y, u, v)
