@@ -16,6 +16,7 @@ import re
 import struct
 import warnings
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,6 +109,7 @@ def variants(tensors: State) -> Iterator[State]:
 
 
 def _pickle(path: Path) -> Any:  # noqa: ANN401 - any content of a file
+    _require_intact(path)
     try:
         with torch.serialization.safe_globals(list(_HARMLESS)), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about an unusual pickle protocol
@@ -126,6 +128,19 @@ def _pickle(path: Path) -> Any:  # noqa: ANN401 - any content of a file
         # Other messages of PyTorch would advise loading the file without protection.
         reason = f" ({reason_of(error, 100)})" if isinstance(error, RuntimeError) else ""
         raise UsageError(f"{path}: not a PyTorch checkpoint, or truncated{reason}") from error
+
+
+def _require_intact(path: Path) -> None:
+    """Check the CRC of each part of a zip file, which PyTorch does not, so that no damaged tensor is used."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        raise UsageError(f"{path}: not a PyTorch checkpoint, or truncated ({reason_of(error, 100)})") from error
+    if damaged:
+        raise UsageError(f"{path}: damaged, the checksum of {damaged} does not match; copy or save it again")
 
 
 def _find(content: object, place: tuple[str, ...]) -> tuple[tuple[str, ...], State] | None:

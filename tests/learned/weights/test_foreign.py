@@ -251,6 +251,17 @@ def test_a_pickle_that_would_run_code_is_refused_and_not_run(case: Case, capsys:
         recognition.identify(whole)
 
 
+def test_a_checkpoint_with_a_flipped_bit_is_refused(case: Case) -> None:
+    state = theirs("bmshj2018-factorized", case.liven).state_dict()
+    path = case.written(state)
+    data = bytearray(path.read_bytes())
+    data[data.index(state["g_s.0.weight"].numpy().tobytes()[:16]) + 2] ^= 1
+    path.write_bytes(data)
+    message = r"damaged, the checksum of \S+/data/\d+ does not match; copy or save it again$"
+    with pytest.raises(UsageError, match=message):
+        load_checkpoint(path, "factorized")
+
+
 @pytest.mark.parametrize("keep", [0, 10, 1000, 5000])
 def test_a_file_that_is_cut_off_is_refused(case: Case, keep: int) -> None:
     path = case.written(theirs("bmshj2018-factorized", case.liven).state_dict())
