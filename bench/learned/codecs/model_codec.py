@@ -65,7 +65,7 @@ class ModelCodec(Codec):
     def missing(cls, backend: str | None = None, **options: str) -> str | None:
         """Message that weights must be given; None if they are."""
         del backend
-        return None if options.get("weights") else "weights of your own: --weights my.pth.tar"
+        return None if options.get("weights") else "it needs weights of your own; add --weights my.pth.tar"
 
     @classmethod
     def points(cls, **options: str) -> tuple[float, ...]:
@@ -232,7 +232,10 @@ def adapted(cls: type[Any], name: str) -> type[ModelCodec] | None:
         return None
     for method in ("compress", "decompress", "update", "load_state_dict"):
         if not callable(getattr(cls, method, None)):
-            raise UsageError(f"{name} has no {method}; a model needs compress, decompress and update")
+            raise UsageError(
+                f"{name} has no {method}; a model needs compress, decompress, update and load_state_dict, and a codec "
+                "without weights is a subclass of bench.codecs.codec.Codec (docs/extending.md)"
+            )
     return type(
         cls.__name__,
         (ModelCodec,),
@@ -302,4 +305,6 @@ def _picture(x_hat: object, height: int, width: int) -> Picture:
         raise CodecError(f"decompress gave {shape} as x_hat, not a picture (1, 3, H, W)")
     if x_hat.shape[2] < height or x_hat.shape[3] < width:
         raise CodecError(f"decompress gave {x_hat.shape[3]}x{x_hat.shape[2]} pixels, fewer than {width}x{height}")
+    if not x_hat.isfinite().all():
+        raise CodecError("decompress gave a picture with values that are not finite")
     return Picture(np.ascontiguousarray(eight_bits(x_hat[:, :, :height, :width].float())))

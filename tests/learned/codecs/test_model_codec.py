@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +165,7 @@ def test_tables_that_the_training_left_out_are_built(own: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--codec", "mymodel.py:Mine"], "weights of your own: --weights my.pth.tar"),
+        (["--codec", "mymodel.py:Mine"], "weights of your own; add --weights my.pth.tar"),
         (["--codec", "mymodel.py:Half", "--weights", "runs/q1.pth.tar"], "mymodel.py:Half has no decompress"),
         (["--codec", "mymodel.py:Mine", "--weights", "none.pth"], "--weights none.pth: no such file"),
         (["--codec", "mymodel.py:Mine@7", "--weights", "runs/*.tar"], "no weights 7 in runs/*.tar (available: 1, 2)"),
@@ -177,6 +178,21 @@ def test_what_cannot_be_run_is_said_in_one_line(arguments: list[str], message: s
     assert result.exit_code == 1
     assert message in result.output
     assert result.output.count("\n") == 1
+
+
+def test_a_picture_that_is_not_finite_is_an_error(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cls = codec_class("mymodel.py:Mine")
+    codec = cls(1, weights=str(own / "runs/q1.pth.tar"))
+    data = codec.encode(Picture(np.zeros((64, 64, 3), np.uint8)))
+    original = cls.model_class.decompress  # type: ignore[attr-defined]
+
+    @functools.wraps(original)
+    def spoilt(*given: object, **named: object) -> dict[str, torch.Tensor]:
+        return {name: value * torch.nan for name, value in original(*given, **named).items()}
+
+    monkeypatch.setattr(cls.model_class, "decompress", spoilt)  # type: ignore[attr-defined]
+    with pytest.raises(CodecError, match="values that are not finite"):
+        codec.decode(data)
 
 
 def test_a_checkpoint_of_another_class_says_why(own: Path) -> None:
