@@ -37,6 +37,9 @@ DEFAULT_DATASET = "kodak"
 UNCOMPRESSED_BPP = 24.0
 """Rate of uncompressed RGB with 8 bits per sample; a higher rate may be in another unit."""
 
+LOWEST_PSNR_DB = 10.0
+"""A curve whose PSNR is nowhere higher may be in another unit: a grey picture has about as much."""
+
 WITHOUT_PICTURES = "No pictures of this set are here; its curves were imported."
 """Note on an image set that is known only by name."""
 
@@ -134,6 +137,9 @@ def _suspicious(points: pd.DataFrame) -> Iterator[str]:
     highest = float(points["rate_bpp"].max())
     if highest > UNCOMPRESSED_BPP:
         yield f"the highest rate, {highest:g}, is above {UNCOMPRESSED_BPP:g} bits per pixel: check its unit"
+    highest_db = float(points.loc[points["metric"].str.startswith("psnr"), "value"].max())
+    if highest_db < LOWEST_PSNR_DB:
+        yield f"the highest PSNR, {highest_db:g}, is below {LOWEST_PSNR_DB:g} dB: check its unit"
     upwards = points.sort_values("rate_bpp")
     best_so_far = upwards.groupby("metric")["value"].cummax()
     if dominated := int((best_so_far.groupby(upwards["metric"]).diff() == 0).sum()):

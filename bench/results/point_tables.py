@@ -7,6 +7,7 @@ contains "db". Times are in seconds per picture.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import TYPE_CHECKING
 
@@ -34,10 +35,11 @@ _ROLES: Mapping[str, str] = {
     **dict.fromkeys(("decoding-time", "decode-s"), "decode_s"),
     **dict.fromkeys(("seq-name", "seq", "image", "picture"), "picture"),
     **dict.fromkeys(("lmbda", "lambda", "quality", "qp"), "setting"),
+    **dict.fromkeys(("dataset", "image-set"), "dataset"),
 }
 """Name of a column to its meaning."""
 
-_TEXTS = ("picture", "setting")
+_TEXTS = ("picture", "setting", "dataset")
 _TIMES = ("encode_s", "decode_s")
 _DECIBELS = "ms_ssim_db_rgb"
 
@@ -54,6 +56,10 @@ def import_table(path: Path, metadata: CurveMetadata) -> ImportedCurve:
     roles = _roles(path, columns)
     rows = pd.DataFrame({role: _values(path, name, columns[name], role) for role, name in roles.items()})
     further = [name for name in columns if name not in roles.values()]
+    if len(sets := sorted(set(rows.get("dataset", ())))) > 1:
+        raise UsageError(f"{path}: the rows are of several image sets ({listed(sets)}); import a file of each")
+    if sets and not metadata.dataset:
+        metadata = dataclasses.replace(metadata, dataset=str(sets[0]))
     remarks = [f"columns left out (not among {SHORT_NAMES}): {listed(further)}"] if further else []
     if len(set(rows.get("picture", ()))) > 1:
         rows, pictures = _means(path, rows, roles)
@@ -61,6 +67,8 @@ def import_table(path: Path, metadata: CurveMetadata) -> ImportedCurve:
         if _DECIBELS in roles:
             remarks.append(f"left out, because decibels of single pictures cannot be averaged: {roles[_DECIBELS]}")
     values = [(str(metric), list(rows[metric])) for metric in rows if metric in METRICS]
+    if empty := int(rows[[metric for metric, _ in values]].isna().all(axis=1).sum()):
+        remarks.append(f"{count(empty, 'row')} without a value of a metric left out")
     times = {role: list(rows[role]) for role in _TIMES if role in rows}
     found = stacked_points(list(rows["rate_bpp"]), values, times)
     if found.empty:

@@ -86,6 +86,27 @@ def test_a_rate_that_is_hardly_in_bits_per_pixel_is_noted(tmp_path: Path) -> Non
     )
 
 
+def test_a_psnr_that_is_hardly_in_decibels_is_noted(tmp_path: Path) -> None:
+    assert read(tmp_path, "bpp,psnr\n.1,.28\n.2,.3\n").remarks == (
+        "the highest PSNR, 0.3, is below 10 dB: check its unit",
+    )
+
+
+def test_rows_without_a_value_are_counted(tmp_path: Path) -> None:
+    curve = read(tmp_path, "bpp,psnr,ms-ssim\n.1,30,\n.2,,\n.3,32,.9\n")
+    assert curve.remarks == ("1 row without a value of a metric left out",)
+    assert values(curve, "psnr_rgb") == [(0.1, 30), (0.3, 32)]
+
+
+def test_a_column_names_the_image_set_unless_an_option_does(tmp_path: Path) -> None:
+    table = "bpp,psnr,dataset\n.1,30,clic\n.2,32,clic\n"
+    curve = read(tmp_path, table, metadata=CurveMetadata())
+    assert (set(curve.points["dataset"]), curve.remarks) == ({"clic"}, ())
+    assert set(read(tmp_path, table).points["dataset"]) == {"kodak"}
+    with pytest.raises(UsageError, match=r"several image sets \(clic, kodak\); import a file of each$"):
+        read(tmp_path, "bpp,psnr,dataset\n.1,30,clic\n.2,32,kodak\n")
+
+
 def test_points_that_comparisons_leave_out_are_noted(tmp_path: Path) -> None:
     table = "bpp,psnr,ms-ssim\n.3,32,.97\n.1,30,.95\n.2,29,.96\n.4,31.5,.98\n.5,32,.99\n"
     assert read(tmp_path, table).remarks == (
