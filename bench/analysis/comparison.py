@@ -240,7 +240,7 @@ def _ranked_rows(
         for row in bd_rows(anchor, test, wanted.values())
     ]
     if not tests:
-        raise UsageError(f"the only curve given is {anchor.name} itself")
+        raise UsageError(f"{anchor.name} cannot be compared with itself; name another curve")
     if not rows:
         raise UsageError(
             f"{listed((test.name for test in tests), IN_NOTES)} and {anchor.name} have no metric in common"

@@ -6,8 +6,10 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from bench.analysis.dataset_results import DatasetResults, measured_datasets, reported_datasets
-from bench.analysis.rd_curve import can_find
-from bench.system.errors import UsageError
+from bench.analysis.rd_curve import can_find, published_of
+from bench.results.published import published_names
+from bench.system.errors import UsageError, unknown
+from bench.system.wording import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,4 +97,9 @@ def fitting(
     sets = ", ".join(results.dataset for results in meant)
     if fit or not names:
         raise UsageError(f"measured on {sets}; choose one with --dataset")
-    raise UsageError(f"no image set has both {' and '.join(names)}; measured: {sets}")
+    places = {name: [results.dataset for results in some if can_find(results, export, name)] for name in names}
+    for name in (name for name, found in places.items() if not found):
+        curves = [[*results.curves["name"], *published_names(published_of(results, export))] for results in some]
+        raise unknown("codec or curve", name, {curve for found in curves for curve in found})
+    where = "; ".join(f"{name} is on {listed(found)}" for name, found in places.items())
+    raise UsageError(f"no image set has all of {' and '.join(names)}: {where}")

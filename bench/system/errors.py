@@ -72,7 +72,8 @@ FROM_USERS = (Exception, SystemExit)
 
 def reason_of(error: BaseException, most: int = 200) -> str:
     """Return the message of an error on one line, cut to `most` characters; its type if it has none."""
-    return " ".join(str(error).split())[:most] or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def one_line(error: BaseException) -> str:

@@ -141,12 +141,19 @@ def test_of_several_sets_that_both_are_of_one_must_be_named(synthetic: Synthetic
     assert compare_rows(export, "beta", "alpha", dataset="meadow").dataset == "meadow: Meadow, 4 pictures"
 
 
+def test_a_name_that_no_set_has_is_unknown(synthetic: Synthetic, tmp_path: Path) -> None:
+    _add_meadow(synthetic, "alpha")
+    with pytest.raises(UsageError, match=r"^unknown codec or curve 'bete'; did you mean 'beta'\?$"):
+        compare_rows(synthetic.read(tmp_path), "bete", "alpha")
+
+
 def test_curves_of_different_sets_are_not_compared_and_that_is_said(synthetic: Synthetic, tmp_path: Path) -> None:
     _add_meadow(synthetic, "alpha")
     synthetic.tables["measurements"] = [
         row for row in synthetic.tables["measurements"] if (row["dataset"], row["codec"]) != ("garden", "alpha")
     ]
-    with pytest.raises(UsageError, match=r"^no image set has both beta and alpha; measured: garden, meadow$"):
+    message = "no image set has all of beta and alpha: beta is on garden; alpha is on meadow"
+    with pytest.raises(UsageError, match=f"^{message}$"):
         compare_rows(synthetic.read(tmp_path), "beta", "alpha")
 
 
