@@ -9,7 +9,7 @@ import pandas as pd
 
 from bench.analysis.costs import MEASURED
 from bench.report.canvas import slug
-from bench.report.cost_plot import cost_figures, front_line, log_limits, rate_scale
+from bench.report.cost_plot import cost_figures, front_line, log_limits, rate_axis
 from bench.report.figure import Curves, Figure, FigureAxis, Series, segments
 from bench.report.style import MEAN
 
@@ -131,7 +131,7 @@ def _front_figure(rows: pd.DataFrame, axis: Axis, curves: Curves) -> Figure:
         f"front_{slug(axis.name)}_{stage}_{group}",
         f"Time to {stage} a picture, and BD-rate over {axis.title} against {anchor}.",
         FigureAxis(f"milliseconds to {stage} a picture", log=True, limits=log_limits(rows["ms"], ROOM)),
-        rate_scale(rows["bd_rate_percent"], anchor),
+        rate_axis(rows["bd_rate_percent"], anchor),
         (front_line(rows, "ms"), *points),
         FRONT_HEIGHT_INCHES,
         names_at_points=True,

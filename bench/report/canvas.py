@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from bench.report.figure import HEIGHT_INCHES, WIDTH_INCHES
-from bench.report.labels import MARKER_POINTS, leader, places
+from bench.report.labels import MARKER_POINTS, places
 from bench.report.numbers import percent_tick, tick
 from bench.report.style import css_variables, themed_colours
 
@@ -154,13 +154,13 @@ class _Drawing:
 
     def draw(self) -> None:
         x, y = self.figure.x, self.figure.y
-        for scale, line in ((x, self.axes.axvline), (y, self.axes.axhline)):
-            if scale.zero:
+        for axis, line in ((x, self.axes.axvline), (y, self.axes.axhline)):
+            if axis.zero:
                 line(0, color=self.colours["muted"], linewidth=self.size.scale)
         for series in (*self.figure.series, *self.figure.key):
             self._draw_series(series)
-        self._scale("x", x)
-        self._scale("y", y)
+        self._set_axis("x", x)
+        self._set_axis("y", y)
         # Below names of rows the axis is short: its label extends to the left.
         self.axes.set_xlabel(x.label, loc="right" if y.ticks else "center")
         # Above the axis, where the label is horizontal.
@@ -187,36 +187,36 @@ class _Drawing:
             zorder=2 if look.hollow or not series.name else 3,
         )
 
-    def _scale(self, which: Literal["x", "y"], scale: FigureAxis) -> None:
+    def _set_axis(self, which: Literal["x", "y"], axis: FigureAxis) -> None:
         from matplotlib import ticker  # noqa: PLC0415
 
-        axis = self.axes.xaxis if which == "x" else self.axes.yaxis
-        if scale.log:
-            getattr(self.axes, f"set_{which}scale")("log")
+        drawn = self.axes.xaxis if which == "x" else self.axes.yaxis
+        if axis.log:
+            self.axes.set(**{f"{which}scale": "log"})
         self.axes.margins(0.05)
-        if scale.limits:
-            getattr(self.axes, f"set_{which}lim")(*scale.limits)
-        if scale.ticks is not None:
-            axis.set_ticks(list(scale.ticks), labels=list(scale.ticks.values()))
+        if axis.limits:
+            self.axes.set(**{f"{which}lim": axis.limits})
+        if axis.ticks is not None:
+            drawn.set_ticks(list(axis.ticks), labels=list(axis.ticks.values()))
             self.axes.grid(visible=False, axis=which)
             if which == "y":
                 self.axes.tick_params(
                     axis="y", length=0, labelcolor=self.colours["ink"], labelsize=NAME_POINTS * self.size.scale
                 )
                 self.axes.spines["left"].set_visible(False)
-        elif scale.log:
-            axis.set_major_locator(ticker.FixedLocator(log_ticks(*axis.get_view_interval())))
-            axis.set_minor_locator(ticker.NullLocator())
+        elif axis.log:
+            drawn.set_major_locator(ticker.FixedLocator(log_ticks(*drawn.get_view_interval())))
+            drawn.set_minor_locator(ticker.NullLocator())
         else:
             # A tick label takes the width of five letters and a space.
             most = self.layout.inner[0] / (5.5 * self.size.font_points) if which == "x" else 6
-            axis.set_major_locator(
-                ticker.MaxNLocator(min(6, max(2, int(most))), steps=[1, 2, 5, 10], integer=scale.whole)
+            drawn.set_major_locator(
+                ticker.MaxNLocator(min(6, max(2, int(most))), steps=[1, 2, 5, 10], integer=axis.whole)
             )
-        if scale.ticks is None:
-            axis.set_major_formatter(ticker.FuncFormatter(percent_tick if scale.percent else tick))
-        if scale.descending:
-            axis.set_inverted(True)
+        if axis.ticks is None:
+            drawn.set_major_formatter(percent_tick if axis.percent else tick)
+        if axis.descending:
+            drawn.set_inverted(True)
 
     def _name_points(self) -> None:
         """Write the title of each series near its point (`bench.report.labels.places`)."""
@@ -226,6 +226,8 @@ class _Drawing:
         lines = [to_points(np.column_stack([s.x, s.y])) * self.layout.inner for s in self.figure.series if s.line]
         letter = CHARACTER * NAME_POINTS * self.size.scale
         found = places(to_points(spots) * self.layout.inner, [s.title for s in named], lines, self.layout.inner, letter)
+        leader: dict[str, Any] = {"arrowstyle": "-", "color": self.colours["muted"], "linewidth": 0.6}
+        leader |= {"shrinkA": 0, "shrinkB": MARKER_POINTS / 2}
         for series, spot, place in zip(named, spots, found, strict=True):
             self.axes.annotate(
                 series.title,
@@ -236,7 +238,7 @@ class _Drawing:
                 verticalalignment="center",
                 fontsize=NAME_POINTS * self.size.scale,
                 color=self.colours["muted"],
-                arrowprops=leader(self.colours["muted"]) if place.has_leader else None,
+                arrowprops=leader if place.has_leader else None,
             )
 
     def _draw_headings(self) -> None:

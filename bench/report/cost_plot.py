@@ -66,7 +66,7 @@ def _figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figur
         f"BD-rate over {axis.title} against {anchor}, by {cost.title}."
         + (" Hollow markers are published points and costs." if others else " Measured here only."),
         FigureAxis(f"{cost.title}, log scale", log=True, limits=log_limits(rows["value"], ROOM)),
-        rate_scale(rows["bd_rate_percent"], anchor),
+        rate_axis(rows["bd_rate_percent"], anchor),
         (front_line(rows, "value"), *points),
         height_inches=min(3.2 + 0.25 * len(rows), HIGHEST_INCHES),
         width_inches=WIDTH_INCHES,
@@ -90,7 +90,7 @@ def log_limits(values: pd.Series, room: tuple[float, float]) -> tuple[float, flo
     return float(np.exp(low)), float(np.exp(high))
 
 
-def rate_scale(rates: pd.Series, anchor: str) -> FigureAxis:
+def rate_axis(rates: pd.Series, anchor: str) -> FigureAxis:
     """Axis of BD-rates with a margin for names; most of it is below, because most codecs have low rates."""
     return FigureAxis(f"BD-rate against {anchor}", percent=True, limits=_limits(rates.to_numpy(float), RATE_ROOM))
 

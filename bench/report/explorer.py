@@ -84,22 +84,22 @@ def described(figure: Figure, looks: Mapping[str, Look], notes: Notes) -> dict[s
     """JSON form of a figure; defaults, and values that follow from the curve, are omitted."""
     return {
         "name": figure.name,
-        "x": _scale(figure.x),
-        "y": _scale(figure.y),
+        "x": _axis(figure.x),
+        "y": _axis(figure.y),
         "series": [_series(series, looks, notes) for series in figure.series if len(series.x)],
     }
 
 
-def _scale(scale: FigureAxis) -> dict[str, Any]:
+def _axis(axis: FigureAxis) -> dict[str, Any]:
     whole = {
-        "log": scale.log,
-        "limits": [*map(_rounded, scale.limits)] if scale.limits else None,
-        "rows": list(scale.ticks.values()) if scale.ticks else None,
-        "descending": scale.descending,
-        "percent": scale.percent,
-        "zero": scale.zero,
+        "log": axis.log,
+        "limits": [*map(_rounded, axis.limits)] if axis.limits else None,
+        "rows": list(axis.ticks.values()) if axis.ticks else None,
+        "descending": axis.descending,
+        "percent": axis.percent,
+        "zero": axis.zero,
     }
-    return {"label": scale.label} | {name: value for name, value in whole.items() if value}
+    return {"label": axis.label} | {name: value for name, value in whole.items() if value}
 
 
 def _series(series: Series, looks: Mapping[str, Look], notes: Notes) -> dict[str, Any]:

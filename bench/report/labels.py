@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -141,8 +141,3 @@ def _overlaps(boxes: Array, others: Array) -> Array:
     """Area of the overlap of each box with each of the others, of shape (boxes, others)."""
     sides = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
     return np.asarray(np.prod(np.maximum(sides, 0), axis=2))
-
-
-def leader(colour: str) -> dict[str, Any]:
-    """Arrow properties of a leader line in matplotlib."""
-    return {"arrowstyle": "-", "color": colour, "linewidth": 0.6, "shrinkA": 0, "shrinkB": MARKER_POINTS / 2}

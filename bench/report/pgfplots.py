@@ -21,8 +21,8 @@ def pgf_text(figure: Figure, size: Size | None = None) -> str:
     size = size or Size.of(figure)
     options = [
         f"width={size.width_inches:.3f}in, height={size.height_inches:.3f}in, scale only axis=false",
-        *_scale("x", figure.x),
-        *_scale("y", figure.y),
+        *_axis("x", figure.x),
+        *_axis("y", figure.y),
         "axis lines=left, grid=major, grid style={line width=.3pt, black!15}, unbounded coords=jump",
         "label style={font=\\footnotesize}, tick label style={font=\\footnotesize}",
         "legend style={at={(0.5,-0.25)}, anchor=north, draw=none, font=\\scriptsize}",
@@ -47,22 +47,22 @@ def pgf_text(figure: Figure, size: Size | None = None) -> str:
     )
 
 
-def _scale(which: str, scale: FigureAxis) -> list[str]:
-    options = [f"{which}label={{{escaped(scale.label)}}}"] if scale.label else []
-    if scale.log:
+def _axis(which: str, axis: FigureAxis) -> list[str]:
+    options = [f"{which}label={{{escaped(axis.label)}}}"] if axis.label else []
+    if axis.log:
         options.append(f"{which}mode=log, log ticks with fixed point")
-        if scale.limits:
-            options.append(f"{which}tick={{{','.join(f'{tick:g}' for tick in log_ticks(*scale.limits))}}}")
-    if scale.limits:
-        options.append(f"{which}min={scale.limits[0]:.6g}, {which}max={scale.limits[1]:.6g}")
-    if scale.ticks is not None:
-        texts = ",".join(f"{{{escaped(text)}}}" for text in scale.ticks.values())
+        if axis.limits:
+            options.append(f"{which}tick={{{','.join(f'{tick:g}' for tick in log_ticks(*axis.limits))}}}")
+    if axis.limits:
+        options.append(f"{which}min={axis.limits[0]:.6g}, {which}max={axis.limits[1]:.6g}")
+    if axis.ticks is not None:
+        texts = ",".join(f"{{{escaped(text)}}}" for text in axis.ticks.values())
         options.append(
-            f"{which}tick={{{','.join(f'{place:g}' for place in scale.ticks)}}}, {which}ticklabels={{{texts}}}"
+            f"{which}tick={{{','.join(f'{place:g}' for place in axis.ticks)}}}, {which}ticklabels={{{texts}}}"
         )
-    if scale.descending:
+    if axis.descending:
         options.append(f"{which} dir=reverse")
-    if scale.zero:
+    if axis.zero:
         options.append(
             f"extra {which} ticks={{0}}, extra {which} tick labels={{}}, "
             f"extra {which} tick style={{grid style={{black!50}}}}"
