@@ -40,14 +40,14 @@ def plot(codecs: Sequence[str], metric: str | None, form: str | None, out: Path,
     from bench.analysis.choice import chosen  # noqa: PLC0415
     from bench.analysis.rd_curve import are_published  # noqa: PLC0415
     from bench.images.datasets import stored_name  # noqa: PLC0415
-    from bench.report.paper_figure import FORMS, PaperFigure, forms_of, write_figure  # noqa: PLC0415
+    from bench.report.paper_figure import FORMS, forms_of, write_figure  # noqa: PLC0415
     from bench.results import published  # noqa: PLC0415
     from bench.results.export import read_database  # noqa: PLC0415
     from bench.results.frames import Export  # noqa: PLC0415
 
     suffix = out.suffix.removeprefix(".").lower()
     forms = forms_of(form if form is not None else suffix if suffix in FORMS else "pdf")
-    figure = PaperFigure(options.pop("width"), options.pop("rates") or "")
+    look = {"width": options.pop("width"), "rates": options.pop("rates") or ""}
     if not db.is_file() and are_published(points := published.load(), *codecs):
         export = Export.of_published(points)
     else:
@@ -55,7 +55,7 @@ def plot(codecs: Sequence[str], metric: str | None, form: str | None, out: Path,
     if options["dataset"]:
         options["dataset"] = stored_name(options["dataset"], export.datasets["dataset"])
     choice = chosen(export, codecs, metric=metric or "", **options)
-    for path in write_figure(choice, figure, out, forms):
+    for path in write_figure(choice, out, forms, **look):
         click.echo(path)
     for note in choice.notes:
         click.echo(note)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.report.canvas import Size, file_bytes
@@ -36,55 +35,40 @@ _MM = 25.4
 _HIGHEST_INCHES = 3.6
 
 
-@dataclass(frozen=True, slots=True)
-class PaperFigure:
-    """Width and range of rates of a figure; `rates` is "LOW:HIGH" in bits per pixel, or "" for automatic limits."""
+def paper_figure(choice: Choice, rates: str = "") -> Figure:
+    """Description of the figure of the given curves; arguments and errors as for `write_figure`."""
+    own = {rd_curve.name for rd_curve in choice.leading}
+    looks = looks_of_few({s.name: not s.images and s.name not in own for s in choice.rd_curves})
+    titles = {rd_curve.name: rd_curve.title for rd_curve in choice.rd_curves}
+    return rd_figure(choice.axis, choice.rd_curves, Curves(titles, looks), _window(choice, rates))
 
-    width: str = "column"
-    rates: str = ""
 
-    @property
-    def size(self) -> Size:
-        """Size in inches.
+def _window(choice: Choice, rates: str) -> Window:
+    if not rates:
+        return window_around(choice.axis, choice.leading, choice.rd_curves)
+    try:
+        low, high = map(float, rates.split(":"))
+    except ValueError:
+        low = high = 0.0
+    if not 0 < low < high:
+        raise UsageError(f"--rates {rates}: give two rates in bits per pixel, as in 0.1:1.5")
+    try:
+        return (low, high), qualities_between(choice.axis, choice.rd_curves, low, high)
+    except ValueError:
+        raise UsageError(f"--rates {rates}: no curve has points in this range") from None
 
-        Raises:
-            UsageError: the width is neither a name nor a number of millimetres.
-        """
-        try:
-            width_mm = WIDTHS_MM.get(self.width) or float(self.width.removesuffix("mm"))
-        except ValueError:
-            raise UsageError(
-                f"--width {self.width}: give {', '.join(WIDTHS_MM)}, or a width in millimetres, as in 120"
-            ) from None
-        if not 40 <= width_mm <= 400:
-            raise UsageError(f"--width {self.width}: the width must be 40 to 400 mm")
-        width = width_mm / _MM
-        return Size(width, min(0.75 * width, _HIGHEST_INCHES), FONT_POINTS)
 
-    def figure(self, choice: Choice) -> Figure:
-        """Description of the figure of the given curves.
-
-        Raises:
-            UsageError: the range of rates is invalid, or no curve has points in it.
-        """
-        own = {rd_curve.name for rd_curve in choice.leading}
-        looks = looks_of_few({s.name: not s.images and s.name not in own for s in choice.rd_curves})
-        titles = {rd_curve.name: rd_curve.title for rd_curve in choice.rd_curves}
-        return rd_figure(choice.axis, choice.rd_curves, Curves(titles, looks), self._window(choice))
-
-    def _window(self, choice: Choice) -> Window:
-        if not self.rates:
-            return window_around(choice.axis, choice.leading, choice.rd_curves)
-        try:
-            low, high = map(float, self.rates.split(":"))
-        except ValueError:
-            low = high = 0.0
-        if not 0 < low < high:
-            raise UsageError(f"--rates {self.rates}: give two rates in bits per pixel, as in 0.1:1.5")
-        try:
-            return (low, high), qualities_between(choice.axis, choice.rd_curves, low, high)
-        except ValueError:
-            raise UsageError(f"--rates {self.rates}: no curve has points in this range") from None
+def _size(width: str) -> Size:
+    try:
+        width_mm = WIDTHS_MM.get(width) or float(width.removesuffix("mm"))
+    except ValueError:
+        raise UsageError(
+            f"--width {width}: give {', '.join(WIDTHS_MM)}, or a width in millimetres, as in 120"
+        ) from None
+    if not 40 <= width_mm <= 400:
+        raise UsageError(f"--width {width}: the width must be 40 to 400 mm")
+    inches = width_mm / _MM
+    return Size(inches, min(0.75 * inches, _HIGHEST_INCHES), FONT_POINTS)
 
 
 def forms_of(text: str) -> tuple[str, ...]:
@@ -102,16 +86,26 @@ def forms_of(text: str) -> tuple[str, ...]:
     return forms
 
 
-def write_figure(choice: Choice, paper: PaperFigure, out: Path, forms: Sequence[str]) -> list[Path]:
+def write_figure(
+    choice: Choice, out: Path, forms: Sequence[str], *, width: str = "column", rates: str = ""
+) -> list[Path]:
     """Write a figure in the given formats, and a .bib file of the works that it is based on.
 
-    `out` is the common path of the files; a suffix that is one of the formats is removed. Returns the paths written.
+    Args:
+        choice: Curves of the figure.
+        out: Common path of the files; a suffix that is one of the formats is removed.
+        forms: Formats, from `FORMS`.
+        width: A name of `WIDTHS_MM`, or a number of millimetres.
+        rates: Range of rates, "LOW:HIGH" in bits per pixel; "" for automatic limits.
+
+    Returns:
+        The paths written.
 
     Raises:
-        UsageError: the width or the range of rates is invalid, or the folder is a file.
+        UsageError: the width or the range of rates is invalid, no curve has points in it, or the folder is a file.
         OSError: the folder cannot be written.
     """
-    size, figure = paper.size, paper.figure(choice)
+    size, figure = _size(width), paper_figure(choice, rates)
     stem = out.with_suffix("") if out.suffix.removeprefix(".").lower() in FORMS else out
     texts = {"csv": lambda: csv_text(choice.points), "pgf": lambda: pgf_text(figure, size)}
     data = {form: texts[form]().encode() if form in texts else file_bytes(figure, form, size) for form in forms}

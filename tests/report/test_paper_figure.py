@@ -12,7 +12,7 @@ from PIL import Image
 from synthetic import garden
 
 from bench.analysis.choice import Choice, chosen
-from bench.report.paper_figure import FORMS, PaperFigure, forms_of, write_figure
+from bench.report.paper_figure import FORMS, forms_of, paper_figure, write_figure
 from bench.results import published
 from bench.results.frames import Export
 from bench.system.errors import UsageError
@@ -33,7 +33,7 @@ def choice() -> Choice:
 
 
 def test_every_curve_differs_from_the_others_in_colour_marker_and_pattern(choice: Choice) -> None:
-    figure = PaperFigure().figure(choice)
+    figure = paper_figure(choice)
     assert [series.title for series in figure.legend] == [rd_curve.title for rd_curve in choice.rd_curves]
     for series, rd_curve in zip(figure.series, choice.rd_curves, strict=True):
         curve = rd_curve.curves["psnr_db"]
@@ -44,8 +44,8 @@ def test_every_curve_differs_from_the_others_in_colour_marker_and_pattern(choice
 
 
 def test_the_range_of_rates_is_that_of_the_users_curve_or_as_requested(choice: Choice) -> None:
-    assert PaperFigure().figure(choice).x.limits == pytest.approx((0.1 / 1.5, 0.8 * 1.5))
-    figure = PaperFigure(rates="0.3:0.5").figure(choice)
+    assert paper_figure(choice).x.limits == pytest.approx((0.1 / 1.5, 0.8 * 1.5))
+    figure = paper_figure(choice, "0.3:0.5")
     assert figure.x.limits == (0.3, 0.5)
     assert figure.y.limits is not None
     assert 25 < figure.y.limits[0] < figure.y.limits[1] < 36
@@ -53,7 +53,7 @@ def test_the_range_of_rates_is_that_of_the_users_curve_or_as_requested(choice: C
 
 @pytest.mark.parametrize(("width", "mm"), [("column", 88.9), ("page", 181.9), ("120", 120), ("120mm", 120)])
 def test_a_figure_has_the_requested_width(choice: Choice, tmp_path: Path, width: str, mm: float) -> None:
-    pdf, png, _ = write_figure(choice, PaperFigure(width), tmp_path / "a", ["pdf", "png"])
+    pdf, png, _ = write_figure(choice, tmp_path / "a", ["pdf", "png"], width=width)
     box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", pdf.read_bytes())
     assert box
     assert float(box[1]) / 72 * 25.4 == pytest.approx(mm, abs=0.1)
@@ -63,14 +63,14 @@ def test_a_figure_has_the_requested_width(choice: Choice, tmp_path: Path, width:
 
 
 def test_files_of_all_formats_are_reproducible(choice: Choice, tmp_path: Path) -> None:
-    paths = write_figure(choice, PaperFigure(), tmp_path / "one" / "rd.v2.pdf", FORMS)
+    paths = write_figure(choice, tmp_path / "one" / "rd.v2.pdf", FORMS)
     assert [path.name for path in paths] == [f"rd.v2.{form}" for form in (*FORMS, "bib")]
-    again = write_figure(choice, PaperFigure(), tmp_path / "two" / "rd.v2", FORMS)
+    again = write_figure(choice, tmp_path / "two" / "rd.v2", FORMS)
     assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]
 
 
 def test_the_csv_and_the_pgf_have_the_points_of_the_curves(choice: Choice, tmp_path: Path) -> None:
-    csv, pgf, _ = write_figure(choice, PaperFigure(), tmp_path / "rd", ["csv", "pgf"])
+    csv, pgf, _ = write_figure(choice, tmp_path / "rd", ["csv", "pgf"])
     table, text = pd.read_csv(csv, float_precision="round_trip"), pgf.read_text()
     plots = re.findall(r"coordinates \{(.*?)\};\n\\addlegendentry\{(.*)\}\n", text)
     assert [title for _, title in plots] == [
@@ -88,7 +88,7 @@ def test_the_csv_and_the_pgf_have_the_points_of_the_curves(choice: Choice, tmp_p
 
 
 def test_the_bibliography_has_exactly_the_works_of_the_figure(choice: Choice, tmp_path: Path) -> None:
-    (bib,) = write_figure(choice, PaperFigure(), tmp_path / "rd", [])
+    (bib,) = write_figure(choice, tmp_path / "rd", [])
     keys = re.findall(r"^@\w+\{(.*),$", bib.read_text(), re.MULTILINE)
     assert set(keys) == {
         "bench", "kodak", "bellard2014bpg", "begaint2020compressai", "bross2021vvc", "wallace1992jpeg",
@@ -100,21 +100,21 @@ def test_the_bibliography_has_exactly_the_works_of_the_figure(choice: Choice, tm
 
 
 @pytest.mark.parametrize(
-    ("figure", "message"),
+    ("options", "message"),
     [
-        (PaperFigure("wide"), "--width wide: give column, page, or a width in millimetres"),
-        (PaperFigure("5"), "the width must be 40 to 400 mm"),
-        (PaperFigure("nan"), "the width must be 40 to 400 mm"),
-        (PaperFigure(rates="1"), "--rates 1: give two rates in bits per pixel"),
-        (PaperFigure(rates="2:1"), "--rates 2:1: give two rates"),
-        (PaperFigure(rates="50:60"), "--rates 50:60: no curve has points in this range"),
+        ({"width": "wide"}, "--width wide: give column, page, or a width in millimetres"),
+        ({"width": "5"}, "the width must be 40 to 400 mm"),
+        ({"width": "nan"}, "the width must be 40 to 400 mm"),
+        ({"rates": "1"}, "--rates 1: give two rates in bits per pixel"),
+        ({"rates": "2:1"}, "--rates 2:1: give two rates"),
+        ({"rates": "50:60"}, "--rates 50:60: no curve has points in this range"),
     ],
 )
 def test_an_invalid_width_or_range_of_rates_is_an_error(
-    choice: Choice, tmp_path: Path, figure: PaperFigure, message: str
+    choice: Choice, tmp_path: Path, options: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        write_figure(choice, figure, tmp_path / "rd", ["csv"])
+        write_figure(choice, tmp_path / "rd", ["csv"], **options)
     assert not list(tmp_path.iterdir())
 
 
@@ -131,11 +131,11 @@ def test_measured_curves_are_cited_with_weights_and_metric(tmp_path: Path) -> No
     synthetic.add_codec("joint+qr", "Joint, rectified")
     synthetic.add_curve("joint+qr", rate=0.7, weights="zoo")
     choice = chosen(synthetic.read(tmp_path / "in"), ["joint+qr", "alpha"], metric="ms-ssim")
-    (bib,) = write_figure(choice, PaperFigure(), tmp_path / "rd", [])
+    (bib,) = write_figure(choice, tmp_path / "rd", [])
     assert re.findall(r"^@\w+\{(.*),$", bib.read_text(), re.MULTILINE) == [
         "bench", "wang2003msssim", "minnen2018joint", "luo2023rectifier", "begaint2020compressai"
     ]  # fmt: skip
-    assert [series.look.hollow for series in PaperFigure().figure(choice).series] == [False, False]
+    assert [series.look.hollow for series in paper_figure(choice).series] == [False, False]
 
 
 def test_files_of_a_metric_on_which_lower_is_better_have_its_values(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_files_of_a_metric_on_which_lower_is_better_have_its_values(tmp_path: Pa
     for row in synthetic.tables["measurements"]:
         row["worst"] = 100.0 - row["quality"]
     choice = chosen(synthetic.read(tmp_path / "in"), ["alpha"], metric="worst")
-    csv, pgf, _ = write_figure(choice, PaperFigure(), tmp_path / "rd", ["csv", "pgf"])
+    csv, pgf, _ = write_figure(choice, tmp_path / "rd", ["csv", "pgf"])
     rows = pd.read_csv(csv).sort_values("rate_bpp")
     assert rows["worst"].tolist() == sorted({100.0 - row["quality"] for row in synthetic.tables["measurements"]})[::-1]
     text = pgf.read_text()
