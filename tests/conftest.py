@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import shutil
 import signal
@@ -28,7 +27,6 @@ from bench.codecs.registry import code_of, codec_class, load_metric
 from bench.harness.request import RunRequest, Summary, execute
 from bench.images.image_files import read_picture
 from bench.images.picture import Picture
-from bench.report import page
 from bench.system.errors import USER_MODULE
 
 if TYPE_CHECKING:
@@ -61,14 +59,6 @@ def no_wait_for_disks() -> Iterator[None]:
     """Let no written file wait for the disk: no test loses power."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: None)
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def templates_are_compiled_once() -> Iterator[None]:
-    """Let all reports share the compiled templates: to compile them takes as long as to fill them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page, "_renderer", functools.cache(page._renderer))
         yield
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    from jinja2 import Environment
 
     from bench.report.pages import Page
 
@@ -72,9 +73,8 @@ def write_report(
     for script in sorted({script for page in pages for script in page.scripts}):
         files[f"{ASSETS}/{script}"] = functools.partial(_resource, "bench.report", "static", script)
     shared = {"pages": [(page.file, page.title, page.dataset) for page in pages], "library": library}
-    render = _renderer()
     for page in pages:
-        files |= _page_files(page, functools.partial(render, page, shared))
+        files |= _page_files(page, shared)
     copied = [name for page in pages for name in page.files]
     with manifest.replacing(out_dir / manifest.REPORT, [*files, *copied]):
         for name in copied:
@@ -89,12 +89,12 @@ def write_report(
     return out_dir / INDEX
 
 
-def _page_files(page: Page, render: Callable[[Mapping[str, str]], str]) -> dict[str, Callable[[], bytes]]:
+def _page_files(page: Page, shared: Mapping[str, Any]) -> dict[str, Callable[[], bytes]]:
     """Functions that make the files of a page, by path; each figure is drawn once, for the page and its own file."""
     figures = {figure.name: figure for figure in page.plots}
     drawn = functools.cache(lambda name: drawing(figures[name]))
     files: dict[str, Callable[[], bytes]] = {
-        page.file: lambda: render({name: inline_svg(name, drawn(name)) for name in figures}).encode()
+        page.file: lambda: _html(page, {name: inline_svg(name, drawn(name)) for name in figures}, shared)
     }
     for name, frame in page.tables.items():
         files[f"{_folder('tables', page)}/{name}.csv"] = functools.partial(_csv, frame)
@@ -134,7 +134,22 @@ def _resource(package: str, *parts: str) -> bytes:
     return importlib.resources.files(package).joinpath(*parts).read_bytes()
 
 
-def _renderer() -> Any:  # noqa: ANN401  # a function that renders a page
+def _html(page: Page, figures: Mapping[str, str], shared: Mapping[str, Any]) -> bytes:
+    from markupsafe import Markup  # noqa: PLC0415
+
+    variables = {
+        "page": page.file,
+        "tables": _folder("tables", page),
+        "figure_folder": _folder("figures", page),
+        "figures": {name: Markup(svg) for name, svg in figures.items()},  # noqa: S704  # matplotlib escapes text
+        "scripts": [f"{ASSETS}/{name}" for name in page.scripts],
+    }
+    return _environment().get_template(page.template).render(page.variables, **variables, **shared).encode()
+
+
+@functools.cache
+def _environment() -> Environment:
+    """The templates, which are compiled once."""
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
     from markupsafe import Markup  # noqa: PLC0415
 
@@ -151,15 +166,4 @@ def _renderer() -> Any:  # noqa: ANN401  # a function that renders a page
     environment.globals.update(
         zip=zip, light_variables=css(css_variables(dark=False)), dark_variables=css(css_variables(dark=True))
     )
-
-    def render(page: Page, shared: Mapping[str, Any], figures: Mapping[str, str]) -> str:
-        variables = {
-            "page": page.file,
-            "tables": _folder("tables", page),
-            "figure_folder": _folder("figures", page),
-            "figures": {name: Markup(svg) for name, svg in figures.items()},  # noqa: S704  # matplotlib escapes text
-            "scripts": [f"{ASSETS}/{name}" for name in page.scripts],
-        }
-        return environment.get_template(page.template).render(page.variables, **variables, **shared)
-
-    return render
+    return environment
