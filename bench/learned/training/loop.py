@@ -8,7 +8,7 @@ import statistics
 import time
 from collections import deque
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -18,7 +18,7 @@ from bench.learned.training.training_pictures import generator
 from bench.system.errors import BenchError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lightning_fabric import Fabric
     from torch import Tensor
@@ -119,19 +119,6 @@ class Progress:
     curve: list[CurvePoint] = field(default_factory=list)
 
 
-class Observer(Protocol):
-    """Callbacks of a loop."""
-
-    def stepped(self, loop: Loop) -> None:
-        """Called after each step."""
-
-    def validated(self, loop: Loop, point: CurvePoint) -> None:
-        """Called after each validation."""
-
-    def stop(self, loop: Loop) -> bool:
-        """Return whether to stop now, before the end of the segment."""
-
-
 def stalled(losses: Sequence[float], patience: int) -> bool:
     """Whether the smallest loss is at least `patience` validations old."""
     return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
@@ -208,8 +195,13 @@ class Loop:
         self._main = cast("torch.optim.Optimizer", self.fabric.setup_optimizers(self._main))
         return forward
 
-    def run(self, segment: TrainingSegment, observer: Observer, *, spent_s: float = 0.0) -> None:
-        """Train to the end of the segment. Of a new segment, `spent_s` seconds have already passed.
+    def run(self, segment: TrainingSegment, *, spent_s: float = 0.0) -> Iterator[CurvePoint | None]:
+        """Train to the end of the segment, or until the caller stops iterating.
+
+        Of a new segment, `spent_s` seconds have already passed.
+
+        Yields:
+            After each step, the point of a validation, or None if there was no validation.
 
         Raises:
             DivergedError: the loss is not finite, or too many consecutive steps were skipped.
@@ -226,14 +218,13 @@ class Loop:
             progress.elapsed_s, progress.segment_s = before_s + spent_s, before_segment_s + spent_s
             progress.cpu_s = before_cpu_s + time.process_time()
             # Reserve time for the last validation.
-            share = self._agreed(segment.share(progress.step, progress.segment_s + self._validation_s))
+            share = self.agreed(segment.share(progress.step, progress.segment_s + self._validation_s))
+            point = None
             if self._validation_due(share):
                 began_validation = self.clock()
-                observer.validated(self, self.validate())
+                point = self.validate()
                 self._validation_s = self.clock() - began_validation
-            observer.stepped(self)
-            if self._agreed(observer.stop(self)):
-                return
+            yield point
 
     def _validation_due(self, share: float) -> bool:
         """Whether to validate now: at intervals, at the end, and halfway if the segment has no validation yet."""
@@ -241,7 +232,7 @@ class Loop:
         validated = bool(progress.curve) and progress.curve[-1].step > progress.segment.begins
         return progress.step % self.phase.validate_steps == 0 or share >= 1 or (share >= 0.5 and not validated)
 
-    def _agreed(self, value: Any) -> Any:  # noqa: ANN401 - returns the type of `value`
+    def agreed(self, value: Any) -> Any:  # noqa: ANN401 - returns the type of `value`
         """The first process's value, because clocks differ between processes but decisions must not."""
         return self.fabric.broadcast(value) if self.fabric.world_size > 1 else value
 

@@ -7,7 +7,6 @@ import dataclasses
 import json
 import tempfile
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -29,14 +28,12 @@ from bench.system.files import atomic_write, make_folder, remove_parts, sha256_o
 from bench.system.interruption import stop_on_signal
 
 if TYPE_CHECKING:
-    import threading
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from pathlib import Path
 
     from lightning_fabric import Fabric
 
     from bench.learned.models import Trainable
-    from bench.learned.training.loop import CurvePoint
     from bench.learned.training.objective import Objective
     from bench.learned.training.training_job import TrainingJob
     from bench.learned.training.training_record import Record
@@ -45,52 +42,6 @@ CHECKPOINT = "checkpoint.pt"
 WEIGHTS = catalogue.TRAINED
 OWN = (CHECKPOINT, WEIGHTS, "record.json", "curve.csv", "curve.svg")
 """Files in the folder of a training run, except the base of a decoder."""
-
-
-class _Silent:
-    """Replacement for the terminal in all processes but the first; ignores all messages."""
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        return lambda *_: None
-
-
-@dataclass(slots=True)
-class TrainingFolder:
-    """Observer that writes the files of a training run and forwards events to `say`."""
-
-    job: TrainingJob
-    identity: dict[str, Any]
-    record: Record
-    say: Any
-    stopped: threading.Event
-    leader: bool = True
-    began_s: float = field(default_factory=time.perf_counter)
-    _saved_s: float = field(default_factory=time.perf_counter)
-
-    def stepped(self, loop: Loop) -> None:
-        """Show the step, and write a checkpoint if the last one is old."""
-        self.say.stepped(loop)
-        if time.perf_counter() - self._saved_s >= self.job.checkpoint_s:
-            self.save(loop)
-
-    def validated(self, loop: Loop, point: CurvePoint) -> None:
-        """Show the point and write the curve."""
-        self.say.validated(loop, point)
-        if self.leader:
-            curve.write_csv(self.job.out / "curve.csv", loop.progress.curve)
-
-    def stop(self, loop: Loop) -> bool:  # noqa: ARG002 - part of the protocol
-        """Whether a signal was received or the time is over."""
-        late = self.job.limit_s is not None and time.perf_counter() - self.began_s >= self.job.limit_s
-        return late or self.stopped.is_set()
-
-    def save(self, loop: Loop) -> None:
-        """Write the checkpoint and the record."""
-        if self.leader:
-            checkpoint.save(self.job.out / CHECKPOINT, self.identity, {**loop.state_dict(), "record": self.record})
-            with atomic_write(self.job.out / "record.json") as file:
-                file.write(json.dumps(training_record.described(self.record, loop), indent=1).encode())
-        self._saved_s = time.perf_counter()
 
 
 def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - has the methods of `terminal.Terminal`
@@ -112,28 +63,52 @@ def train(job: TrainingJob, say: Any) -> Path:  # noqa: ANN401 - has the methods
     segment = _segment(job, loop)
     first = loop.progress.step
     record["calls"].append(training_record.call(job, loop, segment))
-    with stop_on_signal() as stopped:
-        say = say if fabric.is_global_zero else _Silent()
-        folder = TrainingFolder(job, identity, record, say, stopped, leader=fabric.is_global_zero)
-        try:
+    leader = fabric.is_global_zero
+    began_s = saved_s = time.perf_counter()
+    with stop_on_signal() as stopped, _advice_after_divergence(job.out):
+        if leader:
             say.began(loop, segment, data)
-            loop.run(segment, folder, spent_s=time.perf_counter() - job.began_s)
-        except DivergedError as error:
-            if (job.out / CHECKPOINT).is_file():
-                advice = f"the last good checkpoint is {job.out / CHECKPOINT}: --resume continues from it"
-            else:
-                advice = "no checkpoint was written: start again with a smaller --lr"
-            raise DivergedError(f"{error}; {advice}") from error
+        for point in loop.run(segment, spent_s=time.perf_counter() - job.began_s):
+            if leader and point is not None:
+                say.validated(loop, point)
+                curve.write_csv(job.out / "curve.csv", loop.progress.curve)
+            if leader:
+                say.stepped(loop)
+            if leader and time.perf_counter() - saved_s >= job.checkpoint_s:
+                _save(job, identity, loop, record)
+                saved_s = time.perf_counter()
+            late = job.limit_s is not None and time.perf_counter() - began_s >= job.limit_s
+            if loop.agreed(late or stopped.is_set()):
+                break
     path = job.out / WEIGHTS
-    if loop.progress.step > first or steps_of(path) != first:
-        folder.save(loop)
-        if folder.leader:
+    if leader:
+        if loop.progress.step > first or steps_of(path) != first:
+            _save(job, identity, loop, record)
             _write(job, loop, record)
-    if folder.leader:
         say.finished(loop, path, sha256_of(path))
     if stopped.is_set():
         raise KeyboardInterrupt
     return path
+
+
+def _save(job: TrainingJob, identity: dict[str, Any], loop: Loop, record: Record) -> None:
+    """Write the checkpoint and the record."""
+    checkpoint.save(job.out / CHECKPOINT, identity, {**loop.state_dict(), "record": record})
+    with atomic_write(job.out / "record.json") as file:
+        file.write(json.dumps(training_record.described(record, loop), indent=1).encode())
+
+
+@contextlib.contextmanager
+def _advice_after_divergence(folder: Path) -> Iterator[None]:
+    """Add to the error of a diverged training how to continue."""
+    try:
+        yield
+    except DivergedError as error:
+        if (folder / CHECKPOINT).is_file():
+            advice = f"the last good checkpoint is {folder / CHECKPOINT}: --resume continues from it"
+        else:
+            advice = "no checkpoint was written: start again with a smaller --lr"
+        raise DivergedError(f"{error}; {advice}") from error
 
 
 def _require_inputs(job: TrainingJob) -> None:

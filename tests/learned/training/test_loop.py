@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bench.learned.models import LearnedModel, ModelConfig, Quantization, build
 from bench.learned.training import engine, latent_objectives, training_pictures
 from bench.learned.training.latent_objectives import LatentObjective
-from bench.learned.training.loop import PATIENCE_SKIPPED, CurvePoint, DivergedError, Loop
+from bench.learned.training.loop import PATIENCE_SKIPPED, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
 from bench.learned.training.objective import Objective, PictureObjective, Validation
 from bench.learned.training.phases import CropStage, Phase, TrainingSegment
@@ -25,20 +25,10 @@ if TYPE_CHECKING:
 CPU = torch.device("cpu")
 
 
-class Observer:
-    """Remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.points: list[CurvePoint] = []
-
-    def stepped(self, loop: Loop) -> None:
+def run(loop: Loop, segment: TrainingSegment) -> None:
+    """Train to the end of a segment."""
+    for _ in loop.run(segment):
         pass
-
-    def validated(self, loop: Loop, point: CurvePoint) -> None:  # noqa: ARG002
-        self.points.append(point)
-
-    def stop(self, loop: Loop) -> bool:  # noqa: ARG002
-        return False
 
 
 def small_phase(**changes: Any) -> Phase:  # noqa: ANN401
@@ -91,10 +81,10 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
 
 
 def test_the_loss_falls(model: LearnedModel, photographs: Pictures) -> None:
-    observer, loop = Observer(), loop_of(model, small_phase(lr=1e-2, ema_decay=0.9, validate_steps=20), photographs)
-    loop.run(TrainingSegment(steps=90), observer)
-    assert [point.step for point in observer.points] == [20, 40, 60, 80, 90]
-    assert observer.points[-1].loss < observer.points[0].loss / 2
+    loop = loop_of(model, small_phase(lr=1e-2, ema_decay=0.9, validate_steps=20), photographs)
+    points = [point for point in loop.run(TrainingSegment(steps=90)) if point is not None]
+    assert [point.step for point in points] == [20, 40, 60, 80, 90]
+    assert points[-1].loss < points[0].loss / 2
 
 
 def test_processor_time_is_counted_over_all_calls(
@@ -103,20 +93,20 @@ def test_processor_time_is_counted_over_all_calls(
     ticks = iter(range(100, 1000, 10))
     monkeypatch.setattr("bench.learned.training.loop.time.process_time", lambda: float(next(ticks)))
     loop = loop_of(model, small_phase(), photographs)
-    loop.run(TrainingSegment(steps=3), Observer())
-    loop.run(TrainingSegment(3, steps=5), Observer())
+    run(loop, TrainingSegment(steps=3))
+    run(loop, TrainingSegment(3, steps=5))
     assert [point.cpu_s for point in loop.progress.curve] == [20, 30, 40, 50]
 
 
 def test_outlier_steps_are_skipped_and_counted(model: LearnedModel, photographs: Pictures) -> None:
     phase = small_phase()
     loop = loop_of(model, phase, photographs, objective=Poisoned(photographs, phase, {25: 1e4, 26: 1e4}))
-    loop.run(TrainingSegment(steps=25), Observer())
+    run(loop, TrainingSegment(steps=25))
     before = weights_of(loop.model)
     loop.progress.segment = TrainingSegment(steps=40)
     loop.advance(0.1)
     assert all(torch.equal(value, before[name]) for name, value in weights_of(loop.model).items())
-    loop.run(TrainingSegment(25, steps=30), Observer())
+    run(loop, TrainingSegment(25, steps=30))
     assert loop.guard.skipped == 2
     assert not torch.equal(loop.model.g_a[0].weight, before["g_a.0.weight"])  # type: ignore[index]
 
@@ -124,10 +114,10 @@ def test_outlier_steps_are_skipped_and_counted(model: LearnedModel, photographs:
 def test_a_loss_that_is_no_number_stops_before_the_weights_change(model: LearnedModel, photographs: Pictures) -> None:
     phase = small_phase()
     loop = loop_of(model, phase, photographs, objective=Poisoned(photographs, phase, {6: float("nan")}))
-    loop.run(TrainingSegment(steps=6), Observer())
+    run(loop, TrainingSegment(steps=6))
     before = weights_of(loop.model)
     with pytest.raises(DivergedError, match="nan at step 6"):
-        loop.run(TrainingSegment(6, steps=12), Observer())
+        run(loop, TrainingSegment(6, steps=12))
     assert all(torch.equal(value, before[name]) for name, value in weights_of(loop.model).items())
 
 
@@ -136,13 +126,13 @@ def test_endless_skipping_stops(model: LearnedModel, photographs: Pictures) -> N
     loop = loop_of(model, phase, photographs, objective=Poisoned(photographs, phase, {}))
     loop.guard.norms.extend([1e-12] * 50)
     with pytest.raises(DivergedError, match=f"{PATIENCE_SKIPPED} steps"):
-        loop.run(TrainingSegment(steps=PATIENCE_SKIPPED + 5), Observer())
+        run(loop, TrainingSegment(steps=PATIENCE_SKIPPED + 5))
 
 
 def test_frozen_parameters_stay(model: LearnedModel, photographs: Pictures) -> None:
     before = weights_of(model)
     loop = loop_of(model, small_phase(trainable=("g_s.*",)), photographs)
-    loop.run(TrainingSegment(steps=6), Observer())
+    run(loop, TrainingSegment(steps=6))
     changed = {name for name, value in weights_of(loop.model).items() if not torch.equal(value, before[name])}
     assert changed == {name for name in before if name.startswith("g_s.")}
 
@@ -153,11 +143,11 @@ def test_entropy_models_learn_from_latents_alone(model: LearnedModel, photograph
     )
     before = weights_of(model)
     objective = LatentObjective(model, photographs, phase, seed=0, device=CPU, cache=tmp_path)
-    observer, loop = Observer(), loop_of(model, phase, photographs, objective=objective)
-    loop.run(TrainingSegment(steps=60), observer)
+    loop = loop_of(model, phase, photographs, objective=objective)
+    points = [point for point in loop.run(TrainingSegment(steps=60)) if point is not None]
     after = weights_of(loop.model)
     assert all(torch.equal(after[name], before[name]) for name in before if name.startswith("g_"))
-    assert observer.points[-1].rate_bpp < 0.8 * observer.points[0].rate_bpp
+    assert points[-1].rate_bpp < 0.8 * points[0].rate_bpp
 
 
 def test_a_step_on_latents_counts_the_rate_of_the_pictures(
@@ -211,7 +201,7 @@ def test_a_budget_is_kept_within_5_percent(slow_from: int, model: LearnedModel, 
     phase = small_phase(validate_steps=1000)
     clock = Clock(iter([*[0.5] * slow_from, *[1.5] * 1000]))
     loop = loop_of(model, phase, photographs, clock=clock)
-    loop.run(TrainingSegment(budget_s=40.0), Observer())
+    run(loop, TrainingSegment(budget_s=40.0))
     assert clock.now == pytest.approx(40, rel=0.05)
     assert loop.progress.elapsed_s == pytest.approx(40, rel=0.05)
     assert loop.progress.curve[-1].lr == pytest.approx(phase.lr * phase.lr_floor, rel=0.2)
@@ -228,7 +218,7 @@ def test_patience_ends_a_phase(model: LearnedModel, photographs: Pictures) -> No
     phase = small_phase(patience=3, validate_steps=2)
     objective = Worse(photographs, phase, seed=0, device=CPU)
     loop = loop_of(model, phase, photographs, objective=objective)
-    loop.run(TrainingSegment(steps=50), Observer())
+    run(loop, TrainingSegment(steps=50))
     assert loop.progress.step == 10
 
 
@@ -236,7 +226,7 @@ def test_restored_state_goes_on_exactly(model: LearnedModel, photographs: Pictur
     phase = small_phase()
     untouched = copy.deepcopy(model)
     loop = loop_of(model, phase, photographs)
-    loop.run(TrainingSegment(steps=30), Observer())
+    run(loop, TrainingSegment(steps=30))
     half = loop_of(copy.deepcopy(untouched), phase, photographs)
     half.progress.segment = TrainingSegment(steps=30)
     for _ in range(17):
@@ -244,7 +234,7 @@ def test_restored_state_goes_on_exactly(model: LearnedModel, photographs: Pictur
     state = copy.deepcopy(half.state_dict())
     rest = loop_of(untouched, phase, photographs)
     rest.load_state_dict(state)
-    rest.run(rest.progress.segment, Observer())
+    run(rest, rest.progress.segment)
     for ours, theirs in ((loop.model, rest.model), (loop.average.model, rest.average.model)):
         assert all(torch.equal(value, weights_of(ours)[name]) for name, value in weights_of(theirs).items())
 
@@ -259,8 +249,8 @@ def test_the_average_follows_the_weights(model: LearnedModel, photographs: Pictu
     loop = loop_of(model, dataclasses.replace(small_phase(), ema_decay=0.5), photographs)
     before = weights_of(loop.average.model)
     loop.average.update(10**6)
-    loop.run(TrainingSegment(steps=1), Observer())
-    loop.run(TrainingSegment(1, steps=2), Observer())
+    run(loop, TrainingSegment(steps=1))
+    run(loop, TrainingSegment(1, steps=2))
     after = weights_of(loop.average.model)
     assert not torch.equal(after["g_a.0.weight"], before["g_a.0.weight"])
     assert not torch.equal(after["g_a.0.weight"], loop.model.g_a[0].weight)  # type: ignore[index]
