@@ -18,7 +18,7 @@ import contextlib
 import functools
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -28,14 +28,12 @@ from bench.system.errors import BenchError, UsageError
 from bench.system.files import sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from bench.learned.weights.stored_cdfs import Tensors
 
 Header = dict[str, Any]
-
-_Value = TypeVar("_Value")
 
 _ENCODER = "g_a."
 """Prefix of the tensors that two models must share for one to be stored as delta weights of the other."""
@@ -51,7 +49,7 @@ def read(path: Path) -> tuple[Header, Tensors]:
     header, tensors = tensor_file.read(path)
     bases = catalogue.bases(path)
     whole = _base(bases[0], header["base"]["sha256"]) if bases else {}
-    return header, _completed(path, header, tensors, whole, scale=scaling.scaled, add=_sum)
+    return header, _completed(path, header, tensors, whole)
 
 
 @functools.lru_cache(maxsize=1)
@@ -137,7 +135,7 @@ def alike(one: Path, other: Path, parts: Collection[str] | None = None) -> bool:
     """
     try:
         ours, theirs = (
-            {name: value for name, value in digests(path).items() if parts is None or name.partition(".")[0] in parts}
+            {name: value for name, value in _digests(path).items() if parts is None or name.partition(".")[0] in parts}
             for path in (one, other)
         )
     except BenchError:
@@ -145,38 +143,20 @@ def alike(one: Path, other: Path, parts: Collection[str] | None = None) -> bool:
     return ours == theirs
 
 
-def digests(path: Path) -> dict[str, str]:
-    """A digest of each tensor of a file's model, including those of its bases; cached until a file changes.
-
-    Raises:
-        MissingError, UsageError: see `read`.
-    """
-    whole: dict[str, str] = {}
-    for file in (*reversed(catalogue.bases(path)), path):
-        state = file.stat()
-        header, held = _digests_in(file, state.st_mtime_ns, state.st_size)
-        whole = _completed(file, header, held, whole, scale=_scaled_digest, add=_sum_digest)
-    return whole
-
-
-def _scaled_digest(base: str, factors: str, axis: int) -> str:
-    return hashlib.sha256(f"{base} {factors} {axis}".encode()).hexdigest()
-
-
-def _sum_digest(base: str, increment: str) -> str:
-    return hashlib.sha256(f"{base} + {increment}".encode()).hexdigest()
+def _digests(path: Path) -> dict[str, str]:
+    """A digest of each tensor of a file's model; cached until the file or one of its bases changes."""
+    states = [file.stat() for file in (path, *catalogue.bases(path))]
+    return _digests_of(path, tuple((state.st_mtime_ns, state.st_size) for state in states))
 
 
 @functools.lru_cache(maxsize=256)
-def _digests_in(path: Path, _modified_ns: int, _num_bytes: int) -> tuple[Header, dict[str, str]]:
-    """Header of a file and the SHA-256 of each tensor in it."""
-    header, tensors = tensor_file.read(path)
+def _digests_of(path: Path, _states: tuple[tuple[int, int], ...]) -> dict[str, str]:
     found = {}
-    for name, value in tensors.items():
+    for name, value in read(path)[1].items():
         digest = hashlib.sha256(f"{value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value_bytes(value))
         found[name] = digest.hexdigest()
-    return header, found
+    return found
 
 
 def replace(path: Path, header: Header, tensors: Tensors, base: Path | None = None) -> None:
@@ -233,19 +213,8 @@ def _readable(path: Path) -> Tensors | None:
         return None
 
 
-def _completed(
-    path: Path,
-    header: Header,
-    held: dict[str, _Value],
-    base: dict[str, _Value],
-    *,
-    scale: Callable[[_Value, _Value, int], _Value],
-    add: Callable[[_Value, _Value], _Value],
-) -> dict[str, _Value]:
-    """Complete the tensors in a file, or their digests, with those of its base, if it has one.
-
-    `scale` takes a base's value, factors and an axis; `add` takes a base's value and the difference from it.
-    """
+def _completed(path: Path, header: Header, held: Tensors, base: Tensors) -> Tensors:
+    """Complete the tensors in a file with those of its base, if it has one."""
     if "base" not in header:
         return held
     if "fixed_point" in header:
@@ -256,8 +225,8 @@ def _completed(
     if absent := [name for name in (*header["base"]["taken"], *axes, *increments) if name not in base]:
         raise UsageError(f"{path}: '{absent[0]}' is not in its base {header['base']['file']}")
     try:
-        made = {name: scale(base[name], held[name], axis) for name, axis in axes.items()}
-        made |= {name: add(base[name], held[name]) for name in increments}
+        made = {name: scaling.scaled(base[name], held[name], axis) for name, axis in axes.items()}
+        made |= {name: _sum(base[name], held[name]) for name in increments}
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: its tensors do not fit its base {header['base']['file']} ({error})") from error
     return {**{name: base[name] for name in header["base"]["taken"]}, **held, **made}

@@ -237,6 +237,16 @@ def test_what_is_fitted_to_a_model_of_factors_is_a_part_of_it(gained: tuple[Path
     assert torch.equal(load_rectified(decoder).model.codec.g_s[0].weight, codec.g_s[0].weight.half().float())  # type: ignore[index, union-attr]
 
 
+def test_a_model_stored_as_factors_is_alike_to_its_full_weights(gained: tuple[Path, Path], tmp_path: Path) -> None:
+    high, low = gained
+    full = tmp_path / "full.safetensors"
+    shutil.copy(low, full)
+    delta.write(low, *delta.read(low), high)
+    assert "scaled" in tensor_file.read_header(low)["base"]
+    assert delta.alike(low, full)
+    assert not delta.alike(high, full)
+
+
 def test_factors_that_do_not_fit_their_base_are_one_clear_line(gained: tuple[Path, Path]) -> None:
     high, low = gained
     delta.write(low, *delta.read(low), high)
