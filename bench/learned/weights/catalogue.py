@@ -102,13 +102,11 @@ def base(path: Path) -> Path:
     """The verified base of delta weights: a file in the same folder, or a checkpoint of CompressAI.
 
     Raises:
-        MissingError: it is missing.
-        UsageError: it has changed, or the file has full weights.
+        MissingError, UsageError: see `bases`; or the file has full weights.
     """
-    header = read_header(path)
-    if not isinstance(header.get("base"), dict):
+    if not (chain := bases(path)):
         raise UsageError(f"{path}: full weights, not delta weights")
-    return _base(path, header)
+    return chain[0]
 
 
 def bases(path: Path) -> tuple[Path, ...]:
@@ -120,15 +118,15 @@ def bases(path: Path) -> tuple[Path, ...]:
     """
     chain = [path]
     while isinstance((header := read_header(chain[-1])).get("base"), dict):
-        chain.append(_base(chain[-1], header, chain))
+        chain.append(_base(header, chain))
         if header["base"].get("weights") in ZOOS:
             break
     return tuple(chain[1:])
 
 
-def _base(path: Path, header: dict[str, Any], chain: Sequence[Path] = ()) -> Path:
-    """The base named in a header; see `base`. `chain` are the files that lead to it."""
-    entry = header["base"]
+def _base(header: dict[str, Any], chain: Sequence[Path]) -> Path:
+    """The verified base named in the header of the last file of a chain."""
+    path, entry = chain[-1], header["base"]
     file, sha256 = str(entry.get("file")), str(entry.get("sha256"))
     if entry.get("weights") in ZOOS:
         located, _ = checkpoints.require(checkpoints.find(*_fixed_point_base(header), ZOOS[entry["weights"]]))

@@ -51,7 +51,7 @@ def load_checkpoint(path: Path, family: str) -> Weights:
     recognized = recognition.require(path, family)
     with recognition.without_initialisation(), torch.random.fork_rng(devices=()):
         model = build(ModelConfig(family, recognized.N, recognized.M))
-    _load_into(model, path, recognized)
+    _load_into(model, path, recognized, recognition.tensors_of(path))
     card = ModelCard(int(file_selection.number_of(path)), 0.0, "", {"source": path.name})
     return Weights(model, card, sha256_of(path))
 
@@ -60,25 +60,28 @@ def load_checkpoint(path: Path, family: str) -> Weights:
 def load_theirs(path: Path, architecture: str) -> nn.Module:
     """Load a checkpoint of an architecture of CompressAI into CompressAI's class; see `load_checkpoint`."""
     recognized = recognition.require(path, architecture)
-    model: nn.Module = recognition.build(architecture, recognized.N, recognized.M, recognition.tensors_of(path))
-    _load_into(model, path, recognized)
+    tensors = recognition.tensors_of(path)
+    model: nn.Module = recognition.build(architecture, recognized.N, recognized.M, tensors)
+    _load_into(model, path, recognized, tensors)
     return model
 
 
-def _load_into(model: nn.Module, path: Path, recognized: recognition.RecognizedModel) -> None:
+def _load_into(
+    model: nn.Module, path: Path, recognized: recognition.RecognizedModel, tensors: Mapping[str, Tensor]
+) -> None:
     """Load the tensors of a checkpoint in float32, with constants and CDFs that files may lack.
 
     If a CDF is missing, all are built, because CDFs built by two versions may be inconsistent.
     """
-    tensors = {
+    state = {
         name: value.float() if value.is_floating_point() else value  # checkpoints may be in half precision
-        for name, value in recognition.tensors_of(path).items()
+        for name, value in tensors.items()
         if recognized.has_tables or not name.endswith(recognition.TABLES)
     }
     learned = dict(model.named_parameters())
     constants = {name: value for name, value in model.state_dict().items() if name not in learned}
     try:
-        load_state(model, {**constants, **tensors})
+        load_state(model, {**constants, **state})
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     model.update()  # type: ignore[operator]
