@@ -27,11 +27,9 @@ from bench.learned.training import losses
 from bench.learned.training.objective import (
     CropObjective,
     PartOf,
-    ValidationSet,
     mean_of,
     middle_of,
     tensor_of,
-    whole_of,
 )
 from bench.learned.training.phases import MARGIN
 from bench.system.files import atomic_write
@@ -68,7 +66,6 @@ class LatentObjective(CropObjective):
 
     def __init__(self, model: LearnedModel, pictures: Pictures, phase: Phase, *, cache: Path, **options: Any) -> None:  # noqa: ANN401
         super().__init__(pictures, phase, **options)
-        self._validation_set = ValidationSet(self._validation_pictures, {"rate": 1.0}, self.device)
         self._latents = _analysed(model, self._training_set, self.device, cache)
 
     def network(self, model: LearnedModel) -> nn.Module:
@@ -94,7 +91,7 @@ class LatentObjective(CropObjective):
 
     def validate(self, model: LearnedModel) -> Validation:
         """Rate and PSNR on the validation set; the loss is the rate."""
-        return self._validation_set(model)
+        return self._validation(model, {"rate": 1.0})
 
 
 @torch.no_grad()
@@ -102,8 +99,8 @@ def _analysed(model: LearnedModel, pictures: Pictures, device: torch.device, cac
     """The latents (M, H/16, W/16) of each picture in float16, cached per g_a."""
 
     def compute() -> list[Tensor]:
-        pixels = (whole_of(pictures, index).to(device) for index in range(len(pictures)))
-        return [model.g_a.to(device)(x)[0].half().cpu() for x in pixels]
+        whole = (tensor_of(Version().of(pictures[index], side=0)) for index in range(len(pictures)))
+        return [model.g_a.to(device)(x[None].to(device))[0].half().cpu() for x in whole]
 
     content = [entry.sha256 for entry in pictures.entries]
     kept: list[Tensor] = _cached(cache, "latents", content, model.g_a.state_dict(), compute)
@@ -204,11 +201,7 @@ class DecodedObjective(CropObjective):
     def __init__(self, model: Rectified, pictures: Pictures, phase: Phase, *, cache: Path, **options: Any) -> None:  # noqa: ANN401
         super().__init__(pictures, phase, **options)
         self._latents = [self._coded(model.codec, version, cache) for version in VERSIONS]
-        validation_set = self._validation_pictures
-        validated = decoded(model.codec, validation_set, middle_of, cache, "middle_of")
-        self._validated_latents = [
-            (middle_of(validation_set, index), latents) for index, latents in enumerate(validated)
-        ]
+        self._validated_latents = decoded(model.codec, self._validation_set, middle_of, cache, "middle_of")
 
     def network(self, model: Rectified) -> nn.Module:
         """The decoder: from latents to pictures and rectified latents."""
@@ -248,9 +241,10 @@ class DecodedObjective(CropObjective):
     @torch.no_grad()
     def validate(self, model: Rectified) -> Validation:
         """Loss, rate, PSNR and latent error on the validation set, decoded as from files."""
-        return mean_of([self._validated(model, x, latents) for x, latents in self._validated_latents])
+        validated = zip(self._validated, self._validated_latents, strict=True)
+        return mean_of([self._validated_picture(model, x, latents) for x, latents in validated])
 
-    def _validated(self, model: Rectified, x: Tensor, latents: Decoded) -> tuple[float, float, float, float]:
+    def _validated_picture(self, model: Rectified, x: Tensor, latents: Decoded) -> tuple[float, float, float, float]:
         x, y, y_hat = (part.to(self.device) for part in (x, latents.y[None], latents.y_hat[None]))
         with torch.autocast(self.device.type, enabled=False):
             x_hat, rectified = model.decode(y_hat.contiguous(memory_format=torch.channels_last))

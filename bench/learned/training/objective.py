@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -41,18 +42,25 @@ def mean_of(rows: Collection[tuple[float, ...]]) -> Validation:
     return Validation(*(sum(column) / len(rows) for column in zip(*rows, strict=True)))
 
 
-class Objective(Protocol):
+class Objective(ABC):
     """Batches, the loss on them, and validation."""
 
     def network(self, model: Any) -> nn.Module:  # noqa: ANN401 - the kind of model depends on the objective
-        """The module to compile and distribute, whose forward is the part of the model that the loss needs."""
+        """The module to compile and distribute, whose forward is the part of the model that the loss needs.
 
+        By default, this is the whole model.
+        """
+        return cast("nn.Module", model)
+
+    @abstractmethod
     def batch(self, step: int, share: float) -> Any:  # noqa: ANN401 - the input of `loss`
         """The batch of a step, a pure function of the step, at `share` (0..1) of the phase."""
 
+    @abstractmethod
     def loss(self, network: nn.Module, batch: Any, mode: Quantization) -> Tensor:  # noqa: ANN401 - from `batch`
         """The loss of a batch with the given quantisation."""
 
+    @abstractmethod
     def validate(self, model: Any) -> Validation:  # noqa: ANN401 - as for `network`
         """Validate a model in evaluation mode."""
 
@@ -69,8 +77,8 @@ class PartOf(nn.Module):
         return self._part(self.model, *inputs)
 
 
-class CropObjective:
-    """Base class of objectives on random crops.
+class CropObjective(Objective):
+    """Base class of objectives on random crops. Validation is on the centres of whole pictures (see `middle_of`).
 
     Args:
         pictures: to be split into training and validation set; each is at least as large as a crop.
@@ -82,11 +90,23 @@ class CropObjective:
 
     def __init__(self, pictures: Pictures, phase: Phase, *, seed: int, device: torch.device, rank: int = 0) -> None:
         self.phase, self.seed, self.rank, self.device = phase, seed, rank, device
-        self._training_set, self._validation_pictures = pictures.split()
+        self._training_set, self._validation_set = pictures.split()
+        self._validated = [middle_of(self._validation_set, index) for index in range(len(self._validation_set))]
 
     def random(self, step: int) -> np.random.Generator:
         """Random numbers for the crops of a step."""
         return generator(self.seed, step, self.rank)
+
+    @torch.no_grad()
+    def _validation(self, network: nn.Module, weights: Mapping[str, float]) -> Validation:
+        """Mean weighted loss, rate and PSNR of a network from pictures to outputs on the validation set."""
+        rows = []
+        for picture in self._validated:
+            x = picture.to(self.device)
+            output = network(x, "round")
+            loss = losses.weighted(output, x, weights).item()
+            rows.append((loss, losses.rate_bpp(output, x).item(), losses.psnr_db(output, x)))
+        return mean_of(rows)
 
 
 class PictureObjective(CropObjective):
@@ -100,11 +120,6 @@ class PictureObjective(CropObjective):
             stage: Crops(training_set, size=stage.size, batch=stage.batch, device=self.device, **shared)
             for stage in phase.crops
         }
-        self._validation_set = ValidationSet(self._validation_pictures, phase.weights, self.device)
-
-    def network(self, model: Trainable) -> nn.Module:
-        """The whole model."""
-        return model
 
     def batch(self, step: int, share: float) -> Tensor:
         """Random crops (batch, 3, size, size)."""
@@ -116,32 +131,7 @@ class PictureObjective(CropObjective):
 
     def validate(self, model: Trainable, weights: Mapping[str, float] | None = None) -> Validation:
         """Loss, rate and PSNR on the validation set; `weights` replaces the loss terms of the phase."""
-        return self._validation_set(model, weights)
-
-
-class ValidationSet:
-    """The validation set, with each picture cropped to at most its central 512 x 512 pixels.
-
-    Args:
-        pictures: of the validation set.
-        weights: loss terms.
-        device: of models.
-    """
-
-    def __init__(self, pictures: Pictures, weights: Mapping[str, float], device: torch.device) -> None:
-        self._weights, self._device = weights, device
-        self._pictures = [middle_of(pictures, index) for index in range(len(pictures))]
-
-    @torch.no_grad()
-    def __call__(self, model: nn.Module, weights: Mapping[str, float] | None = None) -> Validation:
-        """Mean loss, rate and PSNR of a model in evaluation mode; `weights` replaces the loss terms."""
-        rows = []
-        for picture in self._pictures:
-            x = picture.to(self._device)
-            output = model(x, "round")
-            loss = losses.weighted(output, x, weights or self._weights).item()
-            rows.append((loss, losses.rate_bpp(output, x).item(), losses.psnr_db(output, x)))
-        return mean_of(rows)
+        return self._validation(self.network(model), weights or self.phase.weights)
 
 
 def tensor_of(pixels: NDArray[np.uint8]) -> Tensor:
@@ -164,13 +154,6 @@ def middle_of(pictures: Pictures, index: int) -> Tensor:
     return picture[:, :, top : top + height, left : left + width].contiguous(memory_format=torch.channels_last)
 
 
-def whole_of(pictures: Pictures, index: int) -> Tensor:
-    """A picture (1, 3, H, W), cropped to multiples of 64 pixels."""
-    picture = pictures[index]
-    height, width = (side // 64 * 64 for side in picture.shape[:2])
-    return tensor_of(picture[:height, :width])[None]
-
-
 GROUPS = 2
 """Number of lambdas per step: more make a step slower, fewer make its gradient noisier."""
 
@@ -184,7 +167,7 @@ class GainedBatch:
     """For each group, the index of its lambda in the phase's qualities."""
 
 
-class GainedObjective:
+class GainedObjective(Objective):
     """Rate and distortion at several qualities.
 
     Each loss is divided by the square root of its lambda, so that all have a similar magnitude; otherwise the largest
@@ -201,10 +184,6 @@ class GainedObjective:
         self._scales = [(self.phase.weights[metric] / weights[metric]) ** 0.5 for weights in self._weights]
         self.validated: dict[int, Validation] = {}
         """Results of the plain models in the last validation, by quality."""
-
-    def network(self, model: Gained) -> nn.Module:
-        """The whole model, with its gains."""
-        return model
 
     def batch(self, step: int, share: float) -> GainedBatch:
         """Random crops (batch, channels, size, size), and a random lambda for each group."""

@@ -23,13 +23,11 @@ from bench.system.errors import UsageError
 from bench.system.files import atomic_write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor, nn
 
     from bench.learned.models import Output, Quantization, Trainable
-    from bench.learned.training.objective import Validation
     from bench.learned.training.phases import Phase
 
 RANGE = "limited"
@@ -67,10 +65,6 @@ class PlanesObjective(PictureObjective):
     def network(self, model: Trainable) -> nn.Module:
         """The whole model, including its filter if that is trained."""
         return PartOf(model, _filtered) if self._filters else model
-
-    def validate(self, model: Trainable, weights: Mapping[str, float] | None = None) -> Validation:
-        """Loss, rate and PSNR (6:1:1) on the validation set; `weights` replaces the loss terms of the phase."""
-        return self._validation_set(self.network(model), weights)
 
 
 def converted(pictures: Pictures, cache: Path) -> Pictures:
