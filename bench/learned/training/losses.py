@@ -107,9 +107,9 @@ TERMS: Mapping[str, Callable[[Output, Tensor], Tensor]] = {
 """Loss terms by name."""
 
 
-def rate_distortion(quality: int, metric: str = "mse", own_lmbda: float | None = None) -> dict[str, float]:
-    """Weights of the rate-distortion loss: 1 for the rate, and lambda for the distortion (default: the quality's)."""
-    return {"rate": 1.0, metric: lambda_of(quality, metric) if own_lmbda is None else own_lmbda}
+def rate_distortion(quality: int, metric: str = "mse") -> dict[str, float]:
+    """Weights of the rate-distortion loss: 1 for the rate, and the quality's lambda for the distortion."""
+    return {"rate": 1.0, metric: lambda_of(quality, metric)}
 
 
 def weighted(output: Output, x: Tensor, weights: Mapping[str, float]) -> Tensor:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.learned.families import YUV420
+from bench.learned.lambdas import lambda_of
 from bench.learned.models.config import LATENT_STRIDE
 from bench.learned.models.rectifier import GradientRouting
 from bench.system.errors import UsageError, unknown
@@ -178,6 +179,15 @@ class Target:
     """qr (train rectifier and synthesis) or ft (train only the synthesis); everything else is taken from a base."""
     own_lmbda: float | None = None
     """Weight of the distortion; None: that of the quality."""
+
+    @property
+    def lmbda(self) -> float:
+        """Weight of the distortion in the loss.
+
+        Raises:
+            UsageError: the quality or metric is unknown.
+        """
+        return self.own_lmbda or lambda_of(self.quality, self.metric)
 
     @property
     def base(self) -> str:

@@ -133,8 +133,7 @@ def _rounded(job: TrainingJob, trained: Trainable, codec: LearnedModel) -> Learn
 def _card_of(card: ModelCard, target: Target, validated: Mapping[int, Validation]) -> ModelCard:
     """The card of one of several qualities."""
     record = {**card.record, "validation": dataclasses.asdict(validated[target.quality])}
-    lmbda = lambda_of(target.quality, target.metric)
-    return dataclasses.replace(card, quality=target.quality, lmbda=lmbda, record=record)
+    return dataclasses.replace(card, quality=target.quality, lmbda=target.lmbda, record=record)
 
 
 def _require_gains(job: TrainingJob) -> None:
@@ -156,10 +155,9 @@ def _gained(job: TrainingJob, weights: Weights | None, model: LearnedModel) -> G
     """
     target, qualities = job.target, job.phase.qualities
     lambdas = [lambda_of(quality, target.metric) for quality in qualities]
-    own = lambda_of(target.quality, target.metric)
     if job.init is None or weights is None:
-        return Gained(model, lambdas, own)
-    reference = weights.card.lmbda or own  # checkpoints of other code do not state their lambda
+        return Gained(model, lambdas, target.lmbda)
+    reference = weights.card.lmbda or target.lmbda  # checkpoints of other code do not state their lambda
     gained = Gained(model, lambdas, reference)
     # A widened model takes the gains of the trained one.
     trained = Gained(weights.model, lambdas, reference) if can_widen(weights.model, model) else gained

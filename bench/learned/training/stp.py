@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from bench.learned.families import YUV420
-from bench.learned.lambdas import lambda_of
 from bench.learned.models.rectifier import GradientRouting
 from bench.learned.training.phases import CropStage, Phase
 from bench.system.errors import UsageError, unknown
@@ -73,7 +72,7 @@ class StpRecipe:
 
 def _whole(target: Target, recipe: StpRecipe, *, routing: GradientRouting, **changes: Any) -> Phase:  # noqa: ANN401
     """A phase that trains encoder, decoder and rectifier on pictures; `changes` sets further fields."""
-    weights = {"rate": 1.0, **_distortion(target), **recipe.feature(target.metric)}
+    weights = {"rate": 1.0, target.metric: target.lmbda, **recipe.feature(target.metric)}
     return Phase(weights, crops=_PICTURES, gradient_routing=routing, **changes)
 
 
@@ -91,7 +90,7 @@ def _predictive(target: Target, recipe: StpRecipe) -> Phase:
     has_rectifier = target.modifier == "qr"
     features = recipe.feature(target.metric) if has_rectifier else {}
     return Phase(
-        {**_distortion(target), **features},
+        {target.metric: target.lmbda, **features},
         trainable=("codec.g_s.*", "rectifier.*") if has_rectifier else ("codec.g_s.*",),
         source="decoded",
         quantization="round",
@@ -156,7 +155,3 @@ def require_used(name: str, target: Target, chosen: Collection[str]) -> None:
         raise UsageError(f"--{unused[0]} has no effect in the phase '{name}' of {target.name}; omit it")
     other = "" if target.family in YUV420 else f"; {target.family}+qr has one"
     raise UsageError(f"--{unused[0]} needs a rectifier, and {target.name} has none{other}")
-
-
-def _distortion(target: Target) -> dict[str, float]:
-    return {target.metric: lambda_of(target.quality, target.metric)}

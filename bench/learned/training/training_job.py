@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.learned.families import FAMILIES, YUV420
 from bench.learned.models import ModelConfig, build, compact_config
 from bench.learned.models.rectifier import GROUPS
-from bench.learned.training import engine, losses, optimizers, stp, training_pictures
+from bench.learned.training import engine, optimizers, stp, training_pictures
 from bench.learned.training.phases import MARGIN, CropStage, Phase, Target, parse_target, seconds
 from bench.metrics.ms_ssim import MIN_SIDE
 from bench.system.errors import UsageError, unknown
@@ -93,10 +93,9 @@ def phase_for(target: Target, *, optimizer: str = "soap", lr: float | None = Non
         raise UsageError(f"{target.family} cannot be trained for '{target.metric}'; omit --metric")
     if optimizer not in optimizers.OPTIMIZERS:
         raise unknown("optimizer", optimizer, optimizers.OPTIMIZERS)
-    weights = losses.rate_distortion(target.quality, target.metric, target.own_lmbda)
     filtered = target.family == "cca" and target.options.get("acem", True)
     return Phase(
-        weights,
+        {"rate": 1.0, target.metric: target.lmbda},
         trainable=("*", "!acem.*") if filtered else ("*",),
         optimizer=optimizer,
         lr=lr or _LR[optimizer],

@@ -13,7 +13,6 @@ import torch
 
 from bench.images.datasets import evaluation_files
 from bench.learned.families import YUV420
-from bench.learned.lambdas import lambda_of
 from bench.learned.models import Gained, Rectified
 from bench.learned.training import checkpoint, curve, engine, start, training_pictures, training_record
 from bench.learned.training.latent_objectives import DecodedObjective, LatentObjective
@@ -222,8 +221,7 @@ def steps_of(path: Path) -> int | None:
 def _write(job: TrainingJob, loop: Loop, record: Record) -> None:
     """Write weights and curve."""
     model, objective, target = loop.average.model, loop.objective, job.target
-    lmbda = target.own_lmbda or lambda_of(target.quality, target.metric)
-    card = ModelCard(target.quality, lmbda, target.metric, training_record.described(record, loop))
+    card = ModelCard(target.quality, target.lmbda, target.metric, training_record.described(record, loop))
     if isinstance(model, Gained):
         assert isinstance(objective, GainedObjective)  # noqa: S101 - see `_objective`
         if not objective.validated:
