@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from typing import Any, Literal, cast
+from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
@@ -57,8 +57,8 @@ def dtype_of(engine: Fabric) -> torch.dtype:
     return torch.bfloat16 if precision_of(engine).startswith("bf16") else torch.float32
 
 
-def tune(threads: int | None = None) -> int:
-    """Configure this process for fast, reproducible training; returns the number of threads, which affects results."""
+def tune(threads: int | None = None) -> None:
+    """Configure this process for fast, reproducible training. The number of threads affects results."""
     if threads is not None:
         torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
@@ -68,7 +68,6 @@ def tune(threads: int | None = None) -> int:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     # When compiling for a CPU, it warns that CUDA is missing.
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
-    return torch.get_num_threads()
 
 
 def compiles(accelerator: str, budget_s: float | None) -> bool:
@@ -79,8 +78,3 @@ def compiles(accelerator: str, budget_s: float | None) -> bool:
 def can_compile(accelerator: str) -> bool:
     """Whether `torch.compile` finds the compiler it needs: Triton for a GPU, a C++ compiler for a CPU."""
     return accelerator == "cuda" or any(shutil.which(name) for name in ("g++", "clang++", "c++"))
-
-
-def compiled(module: torch.nn.Module) -> torch.nn.Module:
-    """Compile a module, which fuses its element-wise operations."""
-    return cast("torch.nn.Module", cast("Any", torch.compile)(module, dynamic=False))

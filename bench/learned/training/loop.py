@@ -152,7 +152,7 @@ class Loop:
         objective: batches, loss and validation.
         fabric: device, precision and processes.
         seed: of the noise that models quantisation.
-        compile_with: compiles the module that computes the loss; None: no compilation.
+        compiles: whether to compile the module that computes the loss, which fuses its element-wise operations.
         clock: returns seconds, for time budgets.
     """
 
@@ -164,7 +164,7 @@ class Loop:
         objective: Objective,
         fabric: Fabric,
         seed: int = 0,
-        compile_with: Callable[[torch.nn.Module], torch.nn.Module] | None = None,
+        compiles: bool = False,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.phase, self.objective, self.fabric, self.seed, self.clock = phase, objective, fabric, seed, clock
@@ -181,16 +181,17 @@ class Loop:
         self._main = optimizers.make(phase.optimizer, learns, phase.lr, engine.dtype_of(fabric))
         quantiles = [p for name, p in learns.items() if name.endswith("quantiles")]
         self._auxiliary = torch.optim.Adam(quantiles, lr=AUXILIARY_LR, fused=True) if quantiles else None
-        self._forward = self._set_up(compile_with)
+        self._forward = self._set_up(compiles=compiles)
 
-    def _set_up(self, compile_with: Callable[[torch.nn.Module], torch.nn.Module] | None) -> torch.nn.Module:
+    def _set_up(self, *, compiles: bool) -> torch.nn.Module:
         """Compile and distribute the module that the loss needs, and set up the optimiser."""
         module = self.objective.network(self.model)
         # The auxiliary loss does not depend on the batch, so all processes compute the same gradient.
         quantiles = [name for name, _ in module.named_parameters() if name.endswith("quantiles")]
         parallel: Any = torch.nn.parallel.DistributedDataParallel
         parallel._set_params_and_buffers_to_ignore_for_model(module, quantiles)  # noqa: SLF001
-        module = module if compile_with is None else compile_with(module)
+        if compiles:
+            module = cast("Any", torch.compile)(module, dynamic=False)
         forward: torch.nn.Module = self.fabric.setup_module(module)
         self._main = cast("torch.optim.Optimizer", self.fabric.setup_optimizers(self._main))
         return forward

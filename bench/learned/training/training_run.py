@@ -166,8 +166,7 @@ def _begin(
         base = start.base_of(job).to(fabric.device)
         initial = {**(initial or {}), "base_validation": dataclasses.asdict(objective.validate(base))}
     compiles = job.compile and engine.compiles(fabric.device.type, job.budget_s)
-    compile_with = engine.compiled if compiles else None
-    loop = Loop(model, job.phase, objective=objective, fabric=fabric, seed=job.seed, compile_with=compile_with)
+    loop = Loop(model, job.phase, objective=objective, fabric=fabric, seed=job.seed, compiles=compiles)
     if state is None:
         return loop, training_record.new(job, data, initial)
     with checkpoint.usable(job.out / CHECKPOINT):
