@@ -26,7 +26,7 @@ from bench.system.errors import MissingError, UsageError
 from bench.system.files import atomic_write, sha256_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".tif", ".tiff"})
 VALIDATION_SHARE = 0.05
@@ -172,14 +172,15 @@ def _pack(folder: Path, paths: Sequence[Path], pack: Path) -> None:
     pack.parent.mkdir(parents=True, exist_ok=True)
     entries, broken, offset = [], [], 0
     with atomic_write(pack) as file:
-        for path, picture in _decode(paths):
+        for path in paths:
+            name = path.relative_to(folder).as_posix()
+            picture = _decoded(path)
             if picture is None:
-                broken.append(path.relative_to(folder).as_posix())
+                broken.append(name)
                 continue
             if shutil.disk_usage(pack.parent).free < picture.nbytes:
                 raise UsageError(f"no space left in '{pack.parent}' for the decoded pictures: use another --cache DIR")
             file.write(picture.tobytes())
-            name = path.relative_to(folder).as_posix()
             entries.append(PackedPicture(name, sha256_of(path), offset, picture.shape[0], picture.shape[1]))
             offset += picture.nbytes
         if broken:
@@ -189,21 +190,19 @@ def _pack(folder: Path, paths: Sequence[Path], pack: Path) -> None:
         file.write(json.dumps([asdict(entry) for entry in entries]).encode())
 
 
-def _decode(paths: Sequence[Path]) -> Iterator[tuple[Path, npt.NDArray[np.uint8] | None]]:
-    for path in paths:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                with Image.open(path) as image:
-                    pixels = np.asarray(image.convert("RGB"))
-        except Image.DecompressionBombError:
-            raise UsageError(
-                f"'{path}' is too large for training (or its header is wrong); crop it or --exclude it"
-            ) from None
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
-            yield path, None
-        else:
-            yield path, pixels
+def _decoded(path: Path) -> npt.NDArray[np.uint8] | None:
+    """The pixels (height, width, 3) of a picture file; None if it is unreadable."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                return np.asarray(image.convert("RGB"))
+    except Image.DecompressionBombError:
+        raise UsageError(
+            f"'{path}' is too large for training (or its header is wrong); crop it or --exclude it"
+        ) from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError):
+        return None
 
 
 def default_folder() -> Path:

@@ -38,7 +38,7 @@ def test_second_load_decodes_nothing(photos: Path, tmp_path: Path, monkeypatch: 
     def refuse(*_: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(training_pictures, "_decode", refuse)
+    monkeypatch.setattr(training_pictures, "_decoded", refuse)
     assert training_pictures.load(photos, tmp_path / "cache").fingerprint == first.fingerprint
 
 
@@ -114,7 +114,7 @@ def test_evaluation_pictures_are_refused_before_anything_is_decoded(
     def decode(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(training_pictures, "_decode", decode)
+    monkeypatch.setattr(training_pictures, "_decoded", decode)
     with pytest.raises(UsageError, match=r"photo5\.png.*evaluation set"):
         training_pictures.load(photos, tmp_path / "cache", refuse={sha256_of(photos / "photo5.png")})
     assert not (tmp_path / "cache").exists()
