@@ -178,7 +178,7 @@ class Loop:
         self.model = model.train()
         self.average = Average(model, phase.ema_decay)
         self._learning = [p for name, p in learns.items() if not name.endswith("quantiles")]
-        self._main = optimizers.make(phase.optimizer, learns, phase.lr, engine.dtype_of(fabric))
+        self._main = optimizers.make(phase.optimizer, self._learning, phase.lr, engine.dtype_of(fabric))
         quantiles = [p for name, p in learns.items() if name.endswith("quantiles")]
         self._auxiliary = torch.optim.Adam(quantiles, lr=AUXILIARY_LR, fused=True) if quantiles else None
         self._forward = self._set_up(compiles=compiles)

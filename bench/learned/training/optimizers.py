@@ -22,7 +22,7 @@ from torch import Tensor
 from bench.system.errors import unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Sequence
 
     from torch import nn
 
@@ -34,16 +34,15 @@ _COVARIANCE_EVERY = 4
 _BASIS_EVERY = 16
 
 
-def make(name: str, parameters: Mapping[str, nn.Parameter], lr: float, dtype: torch.dtype) -> torch.optim.Optimizer:
-    """Create an optimiser for all `parameters` except quantiles; `dtype` is the type of SOAP's matrix products.
+def make(name: str, parameters: Sequence[nn.Parameter], lr: float, dtype: torch.dtype) -> torch.optim.Optimizer:
+    """Create an optimiser; `dtype` is the type of SOAP's matrix products.
 
     Raises:
         UsageError: there is no such optimiser.
     """
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS)
-    learning = [parameter for key, parameter in parameters.items() if not key.endswith("quantiles")]
-    return Soap(learning, lr, rotate_in=dtype) if name == "soap" else torch.optim.Adam(learning, lr=lr, fused=True)
+    return Soap(parameters, lr, rotate_in=dtype) if name == "soap" else torch.optim.Adam(parameters, lr=lr, fused=True)
 
 
 class Soap(torch.optim.Optimizer):

@@ -71,8 +71,8 @@ def base_of(job: TrainingJob) -> Rectified:
     return Rectified(load(_base(job)).model, nn.Identity()).eval()
 
 
-def write(job: TrainingJob, model: Trainable, card: ModelCard) -> Path:
-    """Write a job's weights and return their path. If the codec of a decoder was trained as well, its base is written.
+def write(job: TrainingJob, model: Trainable, card: ModelCard) -> None:
+    """Write a job's weights. If the codec of a decoder was trained as well, its base is written.
 
     Raises:
         BenchError: a parameter is not finite in float16, or the training of a decoder changed its encoder.
@@ -82,7 +82,7 @@ def write(job: TrainingJob, model: Trainable, card: ModelCard) -> Path:
     assert not isinstance(model, Gained)  # noqa: S101 - `write_all`
     if not isinstance(model, Rectified):
         save(path, _rounded(job, model, model), card)
-        return path
+        return
     model = Rectified(_rounded(job, model, model.codec), model.rectifier)
     base = _base(job)
     if job.phase.source != "decoded":
@@ -90,7 +90,6 @@ def write(job: TrainingJob, model: Trainable, card: ModelCard) -> Path:
         save(base, model.codec, card)
         model = Rectified(load(base).model, model.rectifier)
     save_rectified(path, model, card, base)
-    return path
 
 
 def write_all(job: TrainingJob, model: Gained, card: ModelCard, validated: Mapping[int, Validation]) -> None:

@@ -78,8 +78,8 @@ def require_finite(name: str, parameter: torch.Tensor) -> None:
         raise BenchError(f"parameter '{name}' is not finite in float16: the training has diverged, so nothing is saved")
 
 
-def save(path: Path, model: LearnedModel, card: ModelCard) -> str:
-    """Write a finished copy of a model (see `finish`); returns the file's SHA-256.
+def save(path: Path, model: LearnedModel, card: ModelCard) -> None:
+    """Write a finished copy of a model (see `finish`).
 
     Raises:
         BenchError: a parameter is not finite, or too large for float16.
@@ -88,7 +88,6 @@ def save(path: Path, model: LearnedModel, card: ModelCard) -> str:
     finished = finish(model)
     header = {"config": model.config.described(), "card": dataclasses.asdict(card)}
     tensor_file.write(path, header, {**_parameters(finished), **table_tensors(finished)})
-    return sha256_of(path)
 
 
 def load(path: Path, family: str | None = None) -> Weights:

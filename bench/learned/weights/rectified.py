@@ -50,8 +50,8 @@ class RectifiedWeights:
     base: Path
 
 
-def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) -> str:
-    """Write a decoder as delta weights (float16, rectifier in 8 bits); returns the file's SHA-256.
+def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) -> None:
+    """Write a decoder as delta weights (float16, rectifier in 8 bits).
 
     Args:
         path: the file; `base` must be in the same folder when it is loaded.
@@ -76,7 +76,6 @@ def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) ->
         "rectifier": {"width": model.rectifier.width} if isinstance(model.rectifier, Rectifier) else None,
     }
     delta.write(path, header, tensors, base)
-    return sha256_of(path)
 
 
 def is_decoder(path: Path) -> bool:
