@@ -181,16 +181,17 @@ class Loop:
         self._main = optimizers.make(phase.optimizer, self._learning, phase.lr, engine.dtype_of(fabric))
         quantiles = [p for name, p in learns.items() if name.endswith("quantiles")]
         self._auxiliary = torch.optim.Adam(quantiles, lr=AUXILIARY_LR, fused=True) if quantiles else None
-        self._forward = self._set_up(compiles=compiles)
+        self.compiles = compiles
+        self._forward = self._set_up()
 
-    def _set_up(self, *, compiles: bool) -> torch.nn.Module:
+    def _set_up(self) -> torch.nn.Module:
         """Compile and distribute the module that the loss needs, and set up the optimiser."""
         module = self.objective.network(self.model)
         # The auxiliary loss does not depend on the batch, so all processes compute the same gradient.
         quantiles = [name for name, _ in module.named_parameters() if name.endswith("quantiles")]
         parallel: Any = torch.nn.parallel.DistributedDataParallel
         parallel._set_params_and_buffers_to_ignore_for_model(module, quantiles)  # noqa: SLF001
-        if compiles:
+        if self.compiles:
             module = cast("Any", torch.compile)(module, dynamic=False)
         forward: torch.nn.Module = self.fabric.setup_module(module)
         self._main = cast("torch.optim.Optimizer", self.fabric.setup_optimizers(self._main))

@@ -21,6 +21,7 @@ from bench.learned.training.phases import CropStage
 from bench.learned.training.training_pictures import Pictures
 from bench.system.errors import UsageError
 from bench.system.files import atomic_write
+from bench.system.progress import progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,8 +79,9 @@ def converted(pictures: Pictures, cache: Path) -> Pictures:
         offset += height * width * CHANNELS
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as file:
+        with atomic_write(path) as file, progress("converting", len(pictures), unit="pictures") as advance:
             for index in range(len(pictures)):
+                advance(1, pictures.entries[index].name)
                 picture = Picture(np.ascontiguousarray(pictures[index]))
                 file.write(pack(to_yuv420(picture, full_range=RANGE == "full")).tobytes())
     return Pictures(tuple(entries), np.memmap(path, np.uint8, "r"), CHANNELS)

@@ -45,7 +45,9 @@ class Terminal:
         length = (
             f"to step {segment.steps}" if segment.steps is not None else f"for {(segment.budget_s or 0) / 60:g} min"
         )
-        sys.stderr.write(f"{self._title}: {count(len(pictures), 'picture')}, from step {loop.progress.step} {length}\n")
+        compiling = "; the first step compiles the model, for up to two minutes" if loop.compiles else ""
+        start = f"{count(len(pictures), 'picture')}, from step {loop.progress.step} {length}{compiling}"
+        sys.stderr.write(f"{self._title}: {start}\n")
         spent_s = loop.progress.segment_s if segment == loop.progress.segment else 0.0
         self._percent = _percent(segment, loop.progress.step, spent_s)
         self._advance = self._bar.enter_context(progress(self._title, 100, unit="%", done=self._percent))

@@ -22,8 +22,9 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from bench.system.errors import MissingError, UsageError
+from bench.system.errors import MissingError, UsageError, printable
 from bench.system.files import atomic_write, sha256_of
+from bench.system.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -171,9 +172,13 @@ def _require_not(refuse: Collection[str], sha256: str, path: Path) -> None:
 def _pack(folder: Path, paths: Sequence[Path], pack: Path) -> None:
     pack.parent.mkdir(parents=True, exist_ok=True)
     entries, broken, offset = [], [], 0
-    with atomic_write(pack) as file:
+    with (
+        atomic_write(pack) as file,
+        progress(f"decoding {printable(str(folder))}", len(paths), unit="pictures") as advance,
+    ):
         for path in paths:
             name = path.relative_to(folder).as_posix()
+            advance(1, printable(name))
             picture = _decoded(path)
             if picture is None:
                 broken.append(name)
