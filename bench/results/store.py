@@ -85,7 +85,7 @@ class Store:
     def attached(self, other: Store) -> Iterator[None]:
         """Attach another database in the block; statements refer to its tables as `theirs.TABLE`."""
         # Of a database in a folder that cannot be written, a copy is open.
-        ((_, _, file),) = other.rows("PRAGMA database_list")
+        (file,) = (file for _, name, file in other.rows("PRAGMA database_list") if name == "main")
         with explained(other.path):
             self._connection.execute("ATTACH ? AS theirs", (file,))
         try:
