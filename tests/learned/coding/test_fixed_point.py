@@ -17,7 +17,6 @@ import pytest
 import skimage.data
 import torch
 from click.testing import CliRunner
-from fixed_point_reference import Reference
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -29,6 +28,7 @@ from bench.images.picture import Picture
 from bench.learned.coding.container import unpack
 from bench.learned.coding.fixed_point.calibration import linear_network, product, rescaling, rounded, second_moments
 from bench.learned.coding.fixed_point.network import MAX_SHIFT, MULTIPLIER_BITS, SUM_BITS, Products, Rescaling
+from bench.learned.coding.fixed_point.reference import Reference
 from bench.learned.coding.fixed_point.weights import load_fixed_point, tensors
 from bench.learned.coding.fixed_point.weights import save as save_fixed_point
 from bench.learned.models.layers import CausalConv2d

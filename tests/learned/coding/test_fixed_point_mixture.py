@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from fixed_point_reference import integer_mixture
 
 from bench.learned.coding.cdfs import REACHES, MixtureCdfs, RangeDecoder, RangeEncoder
 from bench.learned.coding.fixed_point.integer_mixture import LIMIT, LOGIT_GRID, MEAN_GRID, IntegerMixture, outputs
 from bench.learned.coding.fixed_point.network import Outputs
+from bench.learned.coding.fixed_point.reference import integer_mixture
 from bench.learned.coding.mixture_latent_codec import elements_of, rows_of
 from bench.learned.models.entropy import PRECISION
 from bench.learned.models.mixture import COMPONENTS
