@@ -94,8 +94,12 @@ class Phase:
 
     @property
     def side(self) -> int:
-        """Side of the largest crop in pixels, which is the minimum side of a picture."""
-        return max(stage.size for stage in self.crops) * (1 if self.source == "pictures" else LATENT_STRIDE)
+        """Minimum side of a picture in pixels: that of the largest crop.
+
+        Pictures whose latents are computed are cropped to multiples of 64 pixels, which must contain a crop, too.
+        """
+        largest = max(stage.size for stage in self.crops)
+        return largest if self.source == "pictures" else -(-LATENT_STRIDE * largest // 64) * 64
 
     @property
     def seen(self) -> int:

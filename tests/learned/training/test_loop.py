@@ -15,6 +15,7 @@ from bench.learned.training.loop import PATIENCE_SKIPPED, DivergedError, Loop
 from bench.learned.training.losses import rate_distortion
 from bench.learned.training.objective import Objective, PictureObjective, Validation
 from bench.learned.training.phases import CropStage, Phase, TrainingSegment
+from bench.system.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -161,6 +162,18 @@ def test_a_step_on_latents_counts_the_rate_of_the_pictures(
         likelihoods = model.entropy(batch, "round")[1]
     bits = -sum(value.log2().sum().item() for value in likelihoods.values())
     assert loss.item() == pytest.approx(bits / (2 * 64 * 64), rel=1e-5)
+
+
+def test_pictures_with_fewer_latents_than_a_crop_are_left_out(
+    model: LearnedModel, photographs: Pictures, tmp_path: Path
+) -> None:
+    """Pictures of 96 x 80 pixels are cropped to 64 x 64, and thus have 4 x 4 latents."""
+    phase = small_phase(source="latents", crops=(CropStage(4, 2),))
+    fitting = photographs.at_least(phase.side)
+    objective = LatentObjective(model, fitting, phase, seed=0, device=CPU, cache=tmp_path)
+    assert objective.batch(0, 0.0).shape == (2, 8, 4, 4)
+    with pytest.raises(UsageError, match="no training picture has 128 x 128 pixels"):
+        photographs.at_least(small_phase(source="latents", crops=(CropStage(5, 2),)).side)
 
 
 def test_latents_are_kept_for_the_next_family_and_not_mixed_up(
