@@ -224,8 +224,14 @@ def _is_decoder_of(path: Path, base: Path) -> bool:
 
 
 def _total_of_run(out: Path, stage: str, done: int) -> int | None:
-    """Planned number of steps of a training run on this machine; None if it has reached fewer than `done`."""
-    record = json.loads((out / "record.json").read_text(encoding="utf-8"))
+    """Planned number of steps of a training run on this machine; None if it has reached fewer than `done`.
+
+    None also if the run was killed between its first checkpoint and its first record.
+    """
+    path = out / "record.json"
+    if not path.is_file():
+        return None
+    record = json.loads(path.read_text(encoding="utf-8"))
     if record["stages"][stage]["steps"] < done:
         return None
     total: int = record["calls"][-1]["to_step"]

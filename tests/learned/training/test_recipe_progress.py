@@ -124,6 +124,16 @@ def test_the_package_has_weights_of_the_recipe(family: str) -> None:
         assert packaged.stages(f"{family}@{quality}")[step.stage]["steps"] == step.steps
 
 
+def test_a_run_that_was_killed_before_its_first_record_starts_again(small: RecipeProgress) -> None:
+    step = small.next()
+    assert step is not None
+    checkpoint = small.runs / step.run / training_run.CHECKPOINT
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"stands for a checkpoint")
+    job = small.job(step)
+    assert (job.resume, job.restart, job.steps) == (False, True, 100)
+
+
 def test_a_checkpoint_of_this_machine_is_gone_on_from_unless_the_weights_are_further(small: RecipeProgress) -> None:
     trainer = Trainer(reach=30)
     take_one(small, trainer)
