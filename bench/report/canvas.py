@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 import re
@@ -54,12 +53,6 @@ class Size:
     def scale(self) -> float:
         """Scale of lines, markers and names relative to those on a page."""
         return self.font_points / FONT_POINTS
-
-
-def slug(name: str) -> str:
-    """Convert a name to letters, digits, underscores and hyphens, for files and ids; the results are distinct."""
-    safe = re.sub(r"[^A-Za-z0-9_]", "-", name)
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def drawing(figure: Figure) -> str:

@@ -81,7 +81,7 @@ def _of_planes(
     wanted = {cca.CODEC, cca.CODEC + cca.FIXED_POINT, *cca.ANCHORS}
     names = set(results.curves.loc[results.curves["codec"].isin(wanted), "name"])
     compared = [rd_curve for rd_curve in content.rd_curves if rd_curve.name in names]
-    drawn = rd_figures(results.axes, compared, content.against.curves)
+    drawn = rd_figures(results.axes, compared, content.curves)
     return variables, [dataclasses.replace(figure, name=f"cca_{figure.name}") for figure in drawn]
 
 

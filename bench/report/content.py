@@ -22,8 +22,8 @@ from bench.analysis.sets import all_results, measured_part
 from bench.analysis.timing import summary, task_times
 from bench.analysis.trust import doubts_of, other_qualities
 from bench.learned.weights import catalogue
-from bench.report.against import Against
-from bench.report.figure import drawable
+from bench.report.against import cost_figures, difference_figure, front_figures, per_image_figure
+from bench.report.figure import Curves, drawable
 from bench.report.rd_plot import rd_figures
 from bench.report.style import Colours, Look, looks
 from bench.results.published import published_names, stated_costs
@@ -31,6 +31,7 @@ from bench.results.published import published_names, stated_costs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from bench.analysis.axis import Axis
     from bench.report.figure import Figure
     from bench.results.extras import Extras
     from bench.results.frames import Export
@@ -61,12 +62,10 @@ class Content:
         cls,
         export: Export,
         results: DatasetResults,
+        extras: Extras,
         anchor_names: Sequence[str] = (),
-        extras: Extras | None = None,
     ) -> Self:
         """Compute the content of a page on an image set, without figures; see `drawn`.
-
-        Without `extras`, it has no costs.
 
         Raises:
             UsageError: an anchor is not a measured curve.
@@ -80,13 +79,12 @@ class Content:
         rates = tables["bd_rates"]
         comparable = rates[rates["doubt"].eq("") & ~rates["test"].isin(other_qualities(results))]
         tables["time_and_rate"] = time_against_rate(tables["timings_summary"], comparable)
-        if extras is not None:
-            models = largest_models(extras.complexity, results.curves)
-            models = models.assign(title=models["name"].map(titles))
-            stated, of_stated = _of_stated(export, results, anchors)
-            own = rates[~rates["test"].isin(other_qualities(results))]
-            every = pd.concat([rows for rows in (own, of_stated) if len(rows)] or [own])
-            tables["cost_and_rate"] = cost_table(models, stated, every)
+        models = largest_models(extras.complexity, results.curves)
+        models = models.assign(title=models["name"].map(titles))
+        stated, of_stated = _of_stated(export, results, anchors)
+        own = rates[~rates["test"].isin(other_qualities(results))]
+        every = pd.concat([rows for rows in (own, of_stated) if len(rows)] or [own])
+        tables["cost_and_rate"] = cost_table(models, stated, every)
         subject, chosen = _headline(results, rd_curves, anchors, rates)
         titles |= {one.name: one.title for one in (*rd_curves, *anchors)}
         return cls(export, results, rd_curves, anchors, subject, chosen, titles, tables)
@@ -95,19 +93,19 @@ class Content:
         """Copy with looks and figures, in the given colours of families."""
         results, first, axes = self.results, self.chosen, self.results.axes
         references = [rd_curve.name for rd_curve in self.rd_curves if not rd_curve.images]
-        how = looks(results.families, references, colours, first)
-        against = Against(self.tables, self.titles, how)
+        content = dataclasses.replace(self, looks=looks(results.families, references, colours, first))
         shown = [rd_curve for rd_curve in self.rd_curves if rd_curve.name in first]
-        plots: dict[str, list[Figure]] = {"rd": rd_figures(axes, shown, against.curves)}
+        plots: dict[str, list[Figure]] = {"rd": rd_figures(axes, shown, content.curves)}
         plots |= {"difference": [], "per_image": [], "costs": [], "front": []}
         if self.anchors and len(results.curves) > 1:
             name = self.anchors[0].name
-            plots["difference"] = drawable(against.difference(axis, name, first) for axis in axes)
-            plots["per_image"] = drawable(against.per_image(axis, name, first) for axis in axes)
+            plots["difference"] = drawable(difference_figure(content, axis, name, first) for axis in axes)
+            plots["per_image"] = drawable(per_image_figure(content, axis, name, first) for axis in axes)
             names = {*first, *(family.names[0] for family in results.families)}
-            plots["costs"] = [figure for axis in axes[:1] for figure in against.costs(axis, name, names)]
-            plots["front"] = [figure for axis in axes[:1] for figure in against.fronts(axis, name, first).values()]
-        return dataclasses.replace(self, looks=how, plots=plots)
+            for axis in axes[:1]:
+                plots["costs"] = cost_figures(content, axis, name, names)
+                plots["front"] = [*front_figures(content, axis, name, first).values()]
+        return dataclasses.replace(content, plots=plots)
 
     @property
     def anchor(self) -> RdCurve | None:
@@ -115,9 +113,19 @@ class Content:
         return self.anchors[0] if self.anchors else None
 
     @property
-    def against(self) -> Against:
-        """Figures that compare curves with an anchor."""
-        return Against(self.tables, self.titles, self.looks)
+    def curves(self) -> Curves:
+        """Titles and looks of the curves, without marks for unreliable BD-rates."""
+        return Curves(self.titles, self.looks)
+
+    def curves_against(self, axis: Axis, anchor: str) -> Curves:
+        """Titles and looks of the curves, and those with an unreliable BD-rate against an anchor."""
+        rows = self.rows("bd_rates", axis, anchor)
+        return Curves(self.titles, self.looks, frozenset(rows.loc[rows["doubt"].ne(""), "test"]))
+
+    def rows(self, table: str, axis: Axis, anchor: str) -> pd.DataFrame:
+        """Rows of a table on one axis and against one anchor."""
+        rows = self.tables[table]
+        return rows[(rows["axis"] == axis.name) & (rows["anchor"] == anchor)]
 
     @property
     def all_plots(self) -> list[Figure]:

@@ -1,4 +1,4 @@
-"""Scatter plots of cost against BD-rate with the Pareto front; filled markers are codecs measured here."""
+"""Scatter plots of cost or time against BD-rate with the Pareto front; filled markers are codecs measured here."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.analysis.costs import COSTS, COUNTED, MEASURED
-from bench.report.canvas import slug
-from bench.report.figure import Figure, FigureAxis, Series
+from bench.analysis.costs import COUNTED, MEASURED
+from bench.report.figure import Figure, FigureAxis, Series, slug
 from bench.report.style import HELPER, Look
 
 if TYPE_CHECKING:
@@ -19,14 +18,16 @@ if TYPE_CHECKING:
     from bench.analysis.costs import Cost
     from bench.report.figure import Curves
 
-ROOM = (0.2, 0.25)
-RATE_ROOM = (0.25, 0.06)
-"""Margins for names on the axes of costs and BD-rates, before the lowest and after the highest point, relative to
-their length."""
+COST_MARGINS = (0.2, 0.25)
+TIME_MARGINS = (0.08, 0.28)
+RATE_MARGINS = (0.25, 0.06)
+"""Margins for names on the axes of costs, times and BD-rates, before the lowest and after the highest point, relative
+to the length of the axis. Most of the margin of BD-rates is below, because most codecs have low rates."""
 
-WIDTH_INCHES = 4.9
-HIGHEST_INCHES = 7.6
-"""Narrow and tall, so that the names of many codecs are legible on a phone."""
+FRONT_HEIGHT_INCHES = 4.6
+COST_WIDTH_INCHES = 4.9
+COST_MAX_HEIGHT_INCHES = 7.6
+"""Figures of costs are narrow and tall, so that the names of many codecs are legible on a phone."""
 
 KINDS = {
     MEASURED: ("measured here", Look("series-0", "o", (), 1.8)),
@@ -39,13 +40,26 @@ AT_MOST = "\N{LESS-THAN OR EQUAL TO}"
 """Prefix of the name of a codec whose cost is an upper bound."""
 
 
-def cost_figures(axis: Axis, rows: pd.DataFrame, curves: Curves) -> list[Figure]:
-    """One figure per cost known for at least two codecs; `rows` are those of one axis and one anchor."""
-    parts = [(cost, rows[rows["cost"] == cost.name]) for cost in COSTS]
-    return [_figure(own, cost, axis, curves) for cost, own in parts if len(own) > 1]
+def front_figure(rows: pd.DataFrame, axis: Axis, curves: Curves) -> Figure:
+    """Time against BD-rate; `rows` are those of one group of comparable times, stage, axis and anchor."""
+    stage, group, anchor = rows["stage"].iloc[0], rows["group"].iloc[0], curves.titles[rows["anchor"].iloc[0]]
+    rows = rows.assign(ms=1e3 * rows["median_s"])
+    points = [
+        Series.of(name, curves.titles[name], curves.looks[name], ([x], [y]), line=False, faded=name in curves.doubted)
+        for name, x, y in zip(rows["test"], rows["ms"], rows["bd_rate_percent"], strict=True)
+    ]
+    return Figure(
+        f"front_{slug(axis.name)}_{stage}_{group}",
+        f"Time to {stage} a picture, and BD-rate over {axis.title} against {anchor}.",
+        *_axes(rows, "ms", f"milliseconds to {stage} a picture", anchor, TIME_MARGINS),
+        (_front_line(rows, "ms"), *points),
+        FRONT_HEIGHT_INCHES,
+        names_at_points=True,
+    )
 
 
-def _figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figure:
+def cost_figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figure:
+    """Cost against BD-rate; `rows` are those of one cost, axis and anchor."""
     anchor = curves.titles[rows["anchor"].iloc[0]]
     kinds = [by if by in KINDS else "" for by in rows["by"]]
     points = [
@@ -65,11 +79,10 @@ def _figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figur
         f"cost_{slug(axis.name)}_{cost.name}",
         f"BD-rate over {axis.title} against {anchor}, by {cost.title}."
         + (" Hollow markers are published points and costs." if others else " Measured here only."),
-        FigureAxis(f"{cost.title}, log scale", log=True, limits=log_limits(rows["value"], ROOM)),
-        rate_axis(rows["bd_rate_percent"], anchor),
-        (front_line(rows, "value"), *points),
-        height_inches=min(3.2 + 0.25 * len(rows), HIGHEST_INCHES),
-        width_inches=WIDTH_INCHES,
+        *_axes(rows, "value", f"{cost.title}, log scale", anchor, COST_MARGINS),
+        (_front_line(rows, "value"), *points),
+        height_inches=min(3.2 + 0.25 * len(rows), COST_MAX_HEIGHT_INCHES),
+        width_inches=COST_WIDTH_INCHES,
         names_at_points=True,
         key=tuple(
             Series.of("", title, look, ([], []), line=False) for kind, (title, look) in KINDS.items() if kind in kinds
@@ -77,25 +90,29 @@ def _figure(rows: pd.DataFrame, cost: Cost, axis: Axis, curves: Curves) -> Figur
     )
 
 
-def front_line(rows: pd.DataFrame, cost: str) -> Series:
-    """Line along the Pareto front of `rows` with `cost` as the horizontal axis: steps, horizontal and then vertical."""
+def _front_line(rows: pd.DataFrame, cost: str) -> Series:
+    """Line along the Pareto front over the column `cost`, in steps, each first horizontal and then vertical."""
     front = rows[rows["on_front"].astype(bool)].sort_values(cost)
     corners = np.repeat(front[cost], 2)[1:], np.repeat(front["bd_rate_percent"], 2)[:-1]
     return Series.of("", "", HELPER, corners, markers=False)
 
 
-def log_limits(values: pd.Series, room: tuple[float, float]) -> tuple[float, float]:
-    """Limits of a logarithmic axis with margins for names, relative to its length."""
-    low, high = _limits(np.log(values.to_numpy(float)), room)
-    return float(np.exp(low)), float(np.exp(high))
+def _axes(
+    rows: pd.DataFrame, cost: str, label: str, anchor: str, margins: tuple[float, float]
+) -> tuple[FigureAxis, FigureAxis]:
+    """Logarithmic axis of the column `cost`, and axis of BD-rates, both with margins for names."""
+    low, high = np.exp(_limits(np.log(rows[cost].to_numpy(float)), margins))
+    return (
+        FigureAxis(label, log=True, limits=(float(low), float(high))),
+        FigureAxis(
+            f"BD-rate against {anchor}",
+            percent=True,
+            limits=_limits(rows["bd_rate_percent"].to_numpy(float), RATE_MARGINS),
+        ),
+    )
 
 
-def rate_axis(rates: pd.Series, anchor: str) -> FigureAxis:
-    """Axis of BD-rates with a margin for names; most of it is below, because most codecs have low rates."""
-    return FigureAxis(f"BD-rate against {anchor}", percent=True, limits=_limits(rates.to_numpy(float), RATE_ROOM))
-
-
-def _limits(values: NDArray[np.float64], room: tuple[float, float]) -> tuple[float, float]:
+def _limits(values: NDArray[np.float64], margins: tuple[float, float]) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     length = max(high - low, 0.1)
-    return low - room[0] * length, high + room[1] * length
+    return low - margins[0] * length, high + margins[1] * length

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.analysis.family import each_alone
-from bench.report.canvas import slug
-from bench.report.figure import Figure, FigureAxis, Series, segments
+from bench.report.figure import Figure, FigureAxis, Series, segments, slug
 from bench.report.numbers import tick
 from bench.report.style import Look, family_colours, looks
 

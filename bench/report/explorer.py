@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.report.against import difference_figure, front_figures, per_image_figure
 from bench.report.rd_plot import rd_figure, window
 from bench.report.style import MARKERS
 from bench.report.views import script_json
@@ -47,7 +48,7 @@ def explorer_json(content: Content) -> str:
 
 def _figures(content: Content, notes: Notes) -> dict[str, Any]:
     """Figures by view, metric, anchor and time, and descriptions of the times."""
-    against, looks = content.against, content.looks
+    looks = content.looks
     names = [rd_curve.name for rd_curve in content.rd_curves]
     figures: dict[str, dict[str, Any]] = {"rd": {}, "difference": {}, "images": {}, "times": {}}
     timed: dict[tuple[str, str], None] = {}  # groups of comparable times and stages, in order
@@ -56,17 +57,18 @@ def _figures(content: Content, notes: Notes) -> dict[str, Any]:
         first = [rd_curve for rd_curve in shown if rd_curve.name in content.chosen] or shown
         if not shown:
             continue
-        rd = rd_figure(axis, shown, against.curves, window(axis, first))
+        rd = rd_figure(axis, shown, content.curves, window(axis, first))
         figures["rd"][axis.name] = described(rd, looks, notes)
         difference, images, times = (
             figures[view].setdefault(axis.name, {}) for view in ("difference", "images", "times")
         )
         for anchor in content.anchors:
-            if figure := against.difference(axis, anchor.name, names):
+            if figure := difference_figure(content, axis, anchor.name, names):
                 difference[anchor.name] = described(figure, looks, notes)
-            if len(content.results.images) > 1 and (figure := against.per_image(axis, anchor.name, names)):
+            figure = per_image_figure(content, axis, anchor.name, names)
+            if figure and len(content.results.images) > 1:
                 images[anchor.name] = described(figure, looks, notes)
-            fronts = against.fronts(axis, anchor.name, names)
+            fronts = front_figures(content, axis, anchor.name, names)
             times[anchor.name] = {" ".join(key): described(front, looks, notes) for key, front in fronts.items()}
             timed |= dict.fromkeys(fronts)
     return {"times": [{"name": " ".join(key), "title": _time(content, *key)} for key in timed], "figures": figures}
@@ -135,7 +137,7 @@ def _rounded(value: float) -> float:
 def _curve(rd_curve: RdCurve, content: Content) -> dict[str, Any]:
     common = {
         "name": rd_curve.name,
-        "title": content.against.titles[rd_curve.name],
+        "title": content.titles[rd_curve.name],
         **look_json(content.looks[rd_curve.name]),
         "measured": bool(rd_curve.images),
     }

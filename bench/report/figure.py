@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -116,6 +118,12 @@ class Figure:
         found = found[found["x"].notna() & found["y"].notna()]
         found = found[[column for column in found if column in {"x", "y"} or found[column].ne("").any()]]
         return found.rename(columns={"x": self.x.label or "x", "y": self.y.label or "y"})
+
+
+def slug(name: str) -> str:
+    """Convert a name to letters, digits, underscores and hyphens, for files and ids; the results are distinct."""
+    safe = re.sub(r"[^A-Za-z0-9_]", "-", name)
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def segments(

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.report.canvas import slug
-from bench.report.figure import Figure, FigureAxis, Series
+from bench.report.figure import Figure, FigureAxis, Series, slug
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,12 +64,11 @@ Window = tuple[tuple[float, float], tuple[float, float]]
 
 
 def window(axis: Axis, rd_curves: Sequence[RdCurve]) -> Window:
-    """Initial axis limits, around the learned curves; conventional and published curves cover far wider ranges.
+    """Initial axis limits of curves that all have points, around the learned ones; others cover far wider ranges.
 
     Without learned curves the limits are those of all measured curves, and without these those of all curves.
     """
-    shown = [rd_curve for rd_curve in rd_curves if len(rd_curve.curves.get(axis.name, ()))]
-    measured = [rd_curve for rd_curve in shown if rd_curve.images] or shown
+    measured = [rd_curve for rd_curve in rd_curves if rd_curve.images] or rd_curves
     return window_around(axis, [rd_curve for rd_curve in measured if rd_curve.learned], measured)
 
 

@@ -18,10 +18,10 @@ from bench.analysis.sets import all_results, without_parts
 from bench.analysis.sources import Sources
 from bench.analysis.timing import task_times
 from bench.analysis.verdict import NO_VERDICT
-from bench.report.canvas import slug
 from bench.report.cca_page import cca_page
 from bench.report.citations import bibliography
 from bench.report.content import Content, first_of, main_results
+from bench.report.figure import slug
 from bench.report.pages import PAGE_SCRIPTS, Page, ablation_page, pictures_page, rectifier_page
 from bench.report.style import family_colours
 from bench.report.views.claims import claims, main_claim, tallies
@@ -124,8 +124,8 @@ class Report:
         export, extras = Export.read(export_dir), Extras.read(export_dir)
         main, *others = shown(export, datasets=datasets, anchors=anchors, images=images)
         contents = [
-            Content.of(export, main, anchors, extras),
-            *(Content.of(export, results, extras=extras) for results in others),
+            Content.of(export, main, extras, anchors),
+            *(Content.of(export, results, extras) for results in others),
         ]
         colours = family_colours(
             [content.results.families for content in contents], [content.chosen for content in contents]

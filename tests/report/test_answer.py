@@ -31,7 +31,7 @@ MINUS = "\N{MINUS SIGN}"
 def _content(synthetic: Synthetic, folder: Path, dataset: str = "garden", anchors: tuple[str, ...] = ()) -> Content:
     export = synthetic.read(folder)
     results = DatasetResults.of(export, dataset)
-    return Content.of(export, results, anchors)
+    return Content.of(export, results, Extras(), anchors)
 
 
 def _said(content: Content) -> str:

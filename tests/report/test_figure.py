@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.text import Text
 
 from bench.analysis.axis import PSNR
-from bench.report.against import Against
+from bench.report.against import cost_figures, front_figures
 from bench.report.canvas import drawing, file_bytes, inline_svg, log_ticks, svg_file
-from bench.report.cost_plot import cost_figures
 from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
 from bench.report.explorer import described
 from bench.report.figure import Curves, Figure, FigureAxis, Series, segments
@@ -26,6 +26,9 @@ from bench.report.style import HELPER, Look
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.legend import Legend
+
+    from bench.analysis.axis import Axis
+    from bench.report.content import Content
 
 LOOKS = {name: Look.at(place, f"series-{place}") for place, name in enumerate(("joint", "jpeg"))}
 
@@ -169,6 +172,20 @@ def test_segments_have_gaps_between_them() -> None:
 # ---- kinds of figures
 
 
+@dataclass(frozen=True)
+class Stored:
+    """Content of a page whose tables are all the same."""
+
+    table: pd.DataFrame
+    curves: Curves
+
+    def rows(self, _table: str, _axis: Axis, _anchor: str) -> pd.DataFrame:
+        return self.table
+
+    def curves_against(self, _axis: Axis, _anchor: str) -> Curves:
+        return self.curves
+
+
 def test_the_front_steps_from_point_to_point_and_names_each() -> None:
     rows = pd.DataFrame(
         {
@@ -183,9 +200,8 @@ def test_the_front_steps_from_point_to_point_and_names_each() -> None:
     )
     titles = {"jpeg": "JPEG", "joint": "Joint", "hyper": "Hyper"}
     looks = {name: Look.at(place, "series-0") for place, name in enumerate(titles)}
-    rates = pd.DataFrame({"axis": PSNR.name, "anchor": "jpeg", "test": ["joint", "hyper"], "doubt": ["", "doubted"]})
-    against = Against({"time_and_rate": rows.assign(axis=PSNR.name), "bd_rates": rates}, titles, looks)
-    ((key, found),) = against.fronts(PSNR, "jpeg", list(titles)).items()
+    content = cast("Content", Stored(rows, Curves(titles, looks, {"hyper"})))
+    ((key, found),) = front_figures(content, PSNR, "jpeg", list(titles)).items()
     assert key == ("1", "encode")
     front, *points = found.series
     assert (front.x.tolist(), front.y.tolist()) == ([10, 100, 100], [0, 0, -30])
@@ -208,7 +224,8 @@ def test_published_costs_have_hollow_markers_and_a_legend() -> None:
         ],
         columns=["cost", "test", "label", "value", "at_most", "by", "bd_rate_percent", "doubt", "on_front"],
     ).assign(anchor="jpeg", source="")
-    (found,) = cost_figures(PSNR, rows, Curves({"jpeg": "JPEG"}, {}))  # one point alone is no figure
+    content = cast("Content", Stored(rows, Curves({"jpeg": "JPEG"}, {})))
+    (found,) = cost_figures(content, PSNR, "jpeg", ["joint"])  # one point alone is no figure
     assert found.x.log
     points = {series.title: series for series in found.series if series.title}
     assert set(points) == {"Joint", "\N{LESS-THAN OR EQUAL TO}C3", "Y"}

@@ -81,12 +81,13 @@ def _not_ranked(content: Content, anchors: Sequence[RdCurve]) -> str:
 
 
 def _reason(content: Content, anchor: RdCurve) -> str:
-    axis, rates = content.results.axes[0].name, content.tables["bd_rates"]
-    own = rates["axis"].eq(axis) & rates["anchor"].eq(anchor.name) & rates["test"].eq(str(content.subject))
-    if not own.any():
-        return f"they have no {_quality(content.results.axes[0])} in common"
-    doubt = str(rates.loc[own, "doubt"].iloc[0])
-    return doubt or bd.compare(anchor.curves[axis], _subject(content).curves[axis]).reason
+    axis = content.results.axes[0]
+    rows = content.rows("bd_rates", axis, anchor.name)
+    own = rows[rows["test"] == content.subject]
+    if own.empty:
+        return f"they have no {_quality(axis)} in common"
+    doubt = str(own["doubt"].iloc[0])
+    return doubt or bd.compare(anchor.curves[axis.name], _subject(content).curves[axis.name]).reason
 
 
 def _subject(content: Content) -> RdCurve:

@@ -42,8 +42,7 @@ def results_of(content: Content, tables: Mapping[str, pd.DataFrame]) -> dict[str
 def _rates(content: Content) -> str:
     if content.anchor is None:
         return ""
-    rates = content.tables["bd_rates"]
-    own = rates[(rates["anchor"] == content.anchor.name) & (rates["axis"] == content.results.axes[0].name)]
+    own = content.rows("bd_rates", content.results.axes[0], content.anchor.name)
     doubted = int(own["doubt"].ne("").sum())
     ranked = f"{count(int(own['bd_rate_pchip_percent'].notna().sum()) - doubted, 'curve')} ranked"
     return f"{ranked} against {content.anchor.title}" + (f", {doubted} unreliable" if doubted else "")
@@ -72,11 +71,10 @@ def _quantization(content: Content, table: pd.DataFrame) -> str:
 
 def _difference(content: Content) -> str:
     """Rate of the subject relative to the main anchor at the lowest and the highest quality."""
-    table = content.tables["rate_differences"]
-    if content.anchor is None or table.empty:
+    if content.anchor is None or content.tables["rate_differences"].empty:
         return ""
     axis = content.results.axes[0]
-    rows = table[(table["anchor"] == content.anchor.name) & (table["axis"] == axis.name)]
+    rows = content.rows("rate_differences", axis, content.anchor.name)
     rows = rows[rows["test"] == content.subject].dropna(subset=["rate_difference_percent"]).sort_values("quality")
     if len(rows) < 2:
         return ""
@@ -104,12 +102,10 @@ def _times(content: Content) -> str:
 
 def _costs(content: Content) -> str:
     """Codecs on the Pareto front of multiply-accumulates and rate."""
-    table = content.tables.get("cost_and_rate", pd.DataFrame())
-    if table.empty or content.anchor is None:
+    if content.anchor is None:
         return ""
-    axis, cost = content.results.axes[0].name, COSTS[0].name
-    rows = table[(table["axis"] == axis) & (table["anchor"] == content.anchor.name) & (table["cost"] == cost)]
-    front = rows[rows["on_front"].astype(bool)].sort_values("value")
+    rows = content.rows("cost_and_rate", content.results.axes[0], content.anchor.name)
+    front = rows[rows["cost"].eq(COSTS[0].name) & rows["on_front"].astype(bool)].sort_values("value")
     return f"Pareto front (multiply-accumulates and rate): {', '.join(front['label'])}" if len(front) > 1 else ""
 
 
