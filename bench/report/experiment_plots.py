@@ -17,21 +17,18 @@ if TYPE_CHECKING:
 HEIGHT_INCHES = 3.4
 
 
-def line_figure(
-    name: str, caption: str, rows: pd.DataFrame, x: FigureAxis, y: FigureAxis, *, columns: tuple[str, str, str]
-) -> Figure | None:
-    """Plot y over x with one line per value of a column; None without points. `columns` are x, y and that column."""
-    of_x, of_y, of_line = columns
-    rows = rows[rows[of_x].notna() & rows[of_y].notna()]
+def psnr_figure(name: str, caption: str, rows: pd.DataFrame, column: str, axis: FigureAxis) -> Figure | None:
+    """Plot PSNR (column "psnr_db") over a column, with one line per value of the column "line"; None without points."""
+    rows = rows[rows[column].notna() & rows["psnr_db"].notna()]
     if rows.empty:
         return None
-    families = each_alone(dict.fromkeys(rows[of_line]))
+    families = each_alone(dict.fromkeys(rows["line"]))
     how = looks(families, [], family_colours([families]))
     series = [
-        Series.of(str(title), str(title), how[str(title)], (own[of_x], own[of_y]))
-        for title, own in rows.sort_values(of_x).groupby(of_line, sort=False)
+        Series.of(str(title), str(title), how[str(title)], (own[column], own["psnr_db"]))
+        for title, own in rows.sort_values(column).groupby("line", sort=False)
     ]
-    return Figure(slug(name), caption, x, y, tuple(series), HEIGHT_INCHES)
+    return Figure(slug(name), caption, axis, FigureAxis("PSNR (dB)"), tuple(series), HEIGHT_INCHES)
 
 
 GAIN_LOOKS = {"+qr": Look("muted", "o", (), 1.8), "+ft": Look("muted", "s", (2.4, 1.6), 1.8)}

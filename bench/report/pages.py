@@ -9,7 +9,7 @@ from bench.analysis import ablation, rectifier_gain
 from bench.analysis.experiments import FLAT_DB, SEARCH, variant_means
 from bench.analysis.rectifier_gain import ERROR_REDUCTION
 from bench.report.assets.pictures import FARTHEST
-from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
+from bench.report.experiment_plots import gain_figure, interval_figure, psnr_figure
 from bench.report.figure import FigureAxis, drawable
 from bench.report.views import experiments, script_json, section_summaries
 from bench.report.views.pictures import picture_file, picture_sets, shown_pictures
@@ -153,23 +153,18 @@ def _alpha_plots(search: pd.DataFrame) -> list[Figure]:
         return []
     varied = [name for name in SEARCH if name in search and len(set(search[name])) > 1]
     lines = search[varied].astype(str).agg(", ".join, axis=1) if varied else search["model"]
-    rows = search.assign(line=lines)
-    caption, x = "PSNR over the weight of the feature distance.", FigureAxis("alpha (logarithmic)", log=True)
-    columns = ("alpha", "psnr_db", "line")
-    return drawable([line_figure("alpha_search", caption, rows, x, FigureAxis("PSNR (dB)"), columns=columns)])
+    caption, axis = "PSNR over the weight of the feature distance.", FigureAxis("alpha (logarithmic)", log=True)
+    return drawable([psnr_figure("alpha_search", caption, search.assign(line=lines), "alpha", axis)])
 
 
 def epoch_plots(epochs: pd.DataFrame) -> list[Figure]:
     """One figure per search, with one line per alpha."""
-    if epochs.empty:
-        return []
     plots = []
     for place, (setting, group) in enumerate(epochs.groupby(["model", "quality", "metric"], sort=False)):
         rows = group.assign(line="alpha " + group["alpha"].map("{:g}".format))
         caption = f"PSNR over epochs for each alpha, {setting[0]}@{setting[1]:g} for {setting[2]}."
-        x, y = FigureAxis("epoch", whole=True), FigureAxis("PSNR (dB)")
-        name, columns = f"alpha_epochs-{place + 1}", ("epoch", "psnr_db", "line")
-        plots.append(line_figure(name, caption, rows, x, y, columns=columns))
+        axis = FigureAxis("epoch", whole=True)
+        plots.append(psnr_figure(f"alpha_epochs-{place + 1}", caption, rows, "epoch", axis))
     return drawable(plots)
 
 

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from bench.analysis.axis import PSNR
 from bench.report.against import cost_figures, front_figures
 from bench.report.canvas import drawing, file_bytes, inline_svg, log_ticks, svg_file
-from bench.report.experiment_plots import gain_figure, interval_figure, line_figure
+from bench.report.experiment_plots import gain_figure, interval_figure, psnr_figure
 from bench.report.explorer import described
 from bench.report.figure import Curves, Figure, FigureAxis, Series, segments
 from bench.report.pages import epoch_plots
@@ -243,14 +243,11 @@ def test_published_costs_have_hollow_markers_and_a_legend() -> None:
 
 
 def test_each_value_of_a_column_has_a_line() -> None:
-    rows = pd.DataFrame({"epoch": [1, 2, 1, 2], "psnr": [30, 31, 30, 32], "alpha": ["a", "a", "b", "b"]})
-    columns = ("epoch", "psnr", "alpha")
-    found = line_figure("x", "A caption.", rows, FigureAxis("epoch"), FigureAxis("PSNR"), columns=columns)
+    rows = pd.DataFrame({"epoch": [1, 2, 1, 2], "psnr_db": [30, 31, 30, 32], "line": ["a", "a", "b", "b"]})
+    found = psnr_figure("x", "A caption.", rows, "epoch", FigureAxis("epoch"))
     assert found is not None
     assert [(s.title, s.y.tolist()) for s in found.series] == [("a", [30, 31]), ("b", [30, 32])]
-    assert (
-        line_figure("x", "", rows.assign(psnr=np.nan), FigureAxis("epoch"), FigureAxis("PSNR"), columns=columns) is None
-    )
+    assert psnr_figure("x", "", rows.assign(psnr_db=np.nan), "epoch", FigureAxis("epoch")) is None
 
 
 def test_epochs_have_integer_ticks() -> None:
