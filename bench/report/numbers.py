@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
+
 NOTHING = "\N{EN DASH}"
 """Text for a missing number."""
 
@@ -13,7 +15,7 @@ UNDEFINED = "n/a"
 
 def signed(value: float | None, digits: int) -> str:
     """Format a number with its sign: a true minus, a plus, or none for zero."""
-    if value is None or math.isnan(value):
+    if pd.isna(value):
         return NOTHING
     text = f"{abs(value):.{digits}f}"
     if not float(text):
@@ -23,7 +25,7 @@ def signed(value: float | None, digits: int) -> str:
 
 def plain(value: float | None, digits: int) -> str:
     """Format a number with a fixed number of decimals; infinity is ∞."""
-    if value is None or math.isnan(value):
+    if pd.isna(value):
         return NOTHING
     return "∞" if math.isinf(value) else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
@@ -40,7 +42,7 @@ def percent_tick(value: float, position: float | None = None) -> str:
 
 def milliseconds(seconds: float | None) -> str:
     """Format seconds as milliseconds with three significant digits."""
-    if seconds is None or math.isnan(seconds):
+    if pd.isna(seconds):
         return NOTHING
     value = seconds * 1e3
     return f"{value:.{max(0, 2 - math.floor(math.log10(value)))}f}" if value > 0 else "0"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from bench.analysis.comparison import doubts
 from bench.analysis.headline import ranking
@@ -14,8 +15,6 @@ from bench.results import published
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    import pandas as pd
 
     from bench.analysis.axis import Axis
     from bench.analysis.rd_curve import RdCurve
@@ -56,7 +55,7 @@ def _table(content: Content, axis: str, anchor: str) -> dict[str, Any]:
     ranked = records(ranking(content.tables["bd_rates"], axis, anchor))
     rows = [_row(row) for row in ranked]
     rates = (row["bd_rate_pchip_percent"] for row in ranked if not row["doubt"])
-    better = sum(1 for rate in rates if _is_number(rate) and rate < 0)  # None if no curve has a BD-rate
+    better = sum(1 for rate in rates if pd.notna(rate) and rate < 0)  # None if no curve has a BD-rate
     rows.insert(better, {"name": anchor, "cells": [[ANCHOR, "", "0"]], "remark": "", "doubted": False})
     return {"rows": rows, "remarks": mark(rows)}
 
@@ -70,7 +69,7 @@ def of_few(table: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     """One row; each cell is [text, second line, sort key]. An empty key means that the text is the key."""
     rate = row["bd_rate_pchip_percent"]
-    if not _is_number(rate):
+    if pd.isna(rate):
         return {"name": row["test"], "cells": [[NOTHING, "", ""]], "remark": row["notes"], "doubted": False}
     points = [f"{row[f'{side}_points_in_overlap']} of {row[f'{side}_points']}" for side in ("test", "anchor")]
     return {
@@ -120,7 +119,7 @@ def matrices(content: Content) -> list[tuple[Axis, Table]]:
 
 def _cell(row: dict[str, Any]) -> Cell:
     rate = row["bd_rate_pchip_percent"]
-    doubt = row["doubt"] if _is_number(rate) else row["notes"]
+    doubt = row["doubt"] if pd.notna(rate) else row["notes"]
     return Cell(signed(rate, 1), css="doubted" if doubt else "", tip=doubt)
 
 
@@ -137,10 +136,6 @@ def _origin(rd_curve: RdCurve) -> str:
     if rd_curve.images:
         return ""
     return "published" if rd_curve.name.rpartition("/")[0] in published.sources() else "imported"
-
-
-def _is_number(value: float | None) -> bool:
-    return value is not None and not math.isnan(value)
 
 
 def quantization(table: pd.DataFrame, content: Content) -> Table:
@@ -213,6 +208,6 @@ def beside_vtm(table: pd.DataFrame) -> dict[str, Any]:
     for row in records(table):
         entry = rows.setdefault(row["curve"], {"curve": row["curve"], "title": row["title"], "cells": {}})
         stated = row["stated_percent"]
-        entry["stated"] = f"{signed(stated, 2)} %, against {row['stated_against']}" if _is_number(stated) else NOTHING
+        entry["stated"] = f"{signed(stated, 2)} %, against {row['stated_against']}" if pd.notna(stated) else NOTHING
         entry["cells"][row["anchor"]] = {"rate": signed(row["bd_rate_percent"], 2), "doubt": row["doubt"]}
     return {"anchors": anchors, "rows": list(rows.values())} if rows else {}
