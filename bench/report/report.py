@@ -26,8 +26,6 @@ from bench.report.pages import PAGE_SCRIPTS, Page, ablation_page, pictures_page,
 from bench.report.style import family_colours
 from bench.report.views.claims import claims, main_claim, tallies
 from bench.report.views.image_set import image_set_view, sections, tab_title
-from bench.report.views.rates import anchor_rows, ceilings, component_gains, quantization
-from bench.report.views.section_summaries import results_of
 from bench.results.extras import Extras
 from bench.results.frames import Export
 from bench.results.published import conversion_ceilings
@@ -147,27 +145,14 @@ class Report:
 
     def _image_set_page(self, content: Content) -> Page:
         is_main = content is self.contents[0]
-        view = image_set_view(content, self.extras)
-        curves = content.results.curves
-        titles = {codec: content.titles[name] for name, codec in zip(curves["name"], curves["codec"], strict=True)}
         optional = self._tables(content)
+        view = image_set_view(content, self.extras, {**content.tables, **optional})
+        view |= {"not_shown": [], "main_claim": None, "any_measured_verdict": False}
         tables = {**content.tables, **{name: frame for name, frame in optional.items() if len(frame)}}
-        view |= {
-            "component_gains": component_gains(optional["component_gains"], content),
-            "quantization": quantization(optional["quantization"], content),
-            "quantization_axis": optional["quantization"]["axis_title"].max(),
-            "gains_axis": content.results.axes[0].title if content.results.axes else "",
-            "has_training_spread": "training_spread" in tables,
-            "has_complexity": "complexity" in tables,
-            "anchor_rows": anchor_rows(optional["anchors"]),
-            "ceilings": ceilings(optional["conversion_ceilings"], titles),
-            "not_shown": self._not_shown(content) if is_main else [],
-            "main_claim": None,
-            "any_measured_verdict": False,
-        }
         if is_main:
             tables["claims"] = claim_table(self.book, Sources(self.export, self.extras, content.results))
             view |= {
+                "not_shown": self._not_shown(content),
                 "claims": claims(tables["claims"], self.book.papers),
                 "tallies": tallies(tables["claims"]),
                 "main_claim": main_claim(tables["claims"]),
@@ -176,7 +161,7 @@ class Report:
                 "bibtex": bibliography(),
             }
         view["downloads"] = [(name, text) for name, text in DOWNLOADS if name in tables]
-        view |= {"sections": sections(view), "results_of": results_of(content, tables)}
+        view["sections"] = sections(view)
         name = "" if is_main else slug(content.results.dataset)
         return Page(
             INDEX if is_main else f"{name}.html",

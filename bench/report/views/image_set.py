@@ -9,17 +9,17 @@ from bench.analysis import batch
 from bench.analysis.axis import PSNR_YUV
 from bench.analysis.ceiling import ceiling_note
 from bench.analysis.dataset_results import name_of_whole
-from bench.analysis.rectifier_gain import time_ratios
-from bench.analysis.timing import task_times
 from bench.analysis.trust import other_qualities
 from bench.report.explorer import explorer_json
 from bench.report.numbers import NOTHING
-from bench.report.views import answer, costs, points, provenance, rates, times
+from bench.report.views import answer, points, provenance, rates, section_summaries, times
 from bench.report.views.table import records
 from bench.system.wording import count
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from bench.analysis.axis import Axis
     from bench.analysis.dataset_results import DatasetResults
@@ -34,12 +34,14 @@ LONGEST_NAME = 24
 """Maximum number of characters of the title of an image set in a heading."""
 
 
-def image_set_view(content: Content, extras: Extras) -> dict[str, Any]:
-    """Template variables of the page on one image set."""
+def image_set_view(content: Content, extras: Extras, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Template variables of the page on one image set, without those of the first page.
+
+    `tables` are those of the content and the optional ones, which may be empty.
+    """
     results = content.results
-    used = set(results.measurements["weights_sha256"]) - {""}
-    tables = rates.rate_tables(content)
-    first = tables[results.axes[0].name][content.anchors[0].name] if tables and content.anchors else None
+    ranked = rates.rate_tables(content)
+    first = ranked[results.axes[0].name][content.anchors[0].name] if ranked and content.anchors else None
     return {
         "heading": heading(results),
         "nothing": NOTHING,
@@ -49,7 +51,7 @@ def image_set_view(content: Content, extras: Extras) -> dict[str, Any]:
         "banner": answer.weights_banner(content, extras),
         "ranking": rates.of_few(first, content.chosen) if first else None,
         "rate_table": first,
-        "rates_json": rates.rates_json(tables),
+        "rates_json": rates.rates_json(ranked),
         "curve_names": rates.names(content),
         "cell_heads": cell_heads(results.axes),
         "costs": answer.costs(content, extras),
@@ -65,16 +67,25 @@ def image_set_view(content: Content, extras: Extras) -> dict[str, Any]:
         "beside_vtm": rates.beside_vtm(content.tables["published_against_vtm"]),
         "other_qualities": other_qualities(results),
         "times": times.times(content.tables["timings_summary"], times.costs(extras.complexity, results.curves)),
-        "pairs": times.pairs(time_ratios(task_times(results, content.export), results.curves)),
-        "stated_costs": costs.stated(content),
-        "no_stated_cost": costs.not_stated(content),
+        "pairs": times.pairs(tables["time_ratios"]),
+        "stated_costs": times.stated(content),
+        "no_stated_cost": times.not_stated(content),
         "points": points.points(content),
         "incomplete": records(results.incomplete),
         "failures": points.failures(content.tables["failures"]),
         "absent": points.absent(content),
         "stale": records(results.stale),
         "runs": provenance.runs(content.tables["runs"]),
-        "weights": provenance.weights(extras.weights[extras.weights["weights_sha256"].isin(used)]),
+        "weights": provenance.weights(tables["weights"][tables["weights"]["weights_sha256"].ne("")]),
+        "component_gains": rates.component_gains(tables["component_gains"], content),
+        "gains_axis": results.axes[0].title if results.axes else "",
+        "has_training_spread": len(tables["training_spread"]) > 0,
+        "quantization": rates.quantization(tables["quantization"], content),
+        "quantization_axis": tables["quantization"]["axis_title"].max(),
+        "has_complexity": len(tables["complexity"]) > 0,
+        "anchor_rows": rates.anchor_rows(tables["anchors"]),
+        "ceilings": rates.ceilings(tables["conversion_ceilings"], content),
+        "results_of": section_summaries.results_of(content, tables),
     }
 
 
@@ -127,15 +138,15 @@ def cell_heads(axes: Sequence[Axis]) -> dict[str, list[str]]:
 
 def sections(view: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Id, title and template of each section with content."""
-    missing = view["incomplete"] or view["failures"] or view["absent"] or view.get("not_shown")
+    missing = view["incomplete"] or view["failures"] or view["absent"] or view["not_shown"]
     found = [
         (view.get("claims"), "claims", "Claims of the papers"),
         (view["plots"]["rd"], "curves", "All curves"),
         (view["rate_table"], "rates", "BD-rates"),
-        (view.get("component_gains"), "component-gain", "Component gain"),
-        (view.get("quantization"), "quantization", "Quantisation errors"),
+        (view["component_gains"], "component-gain", "Component gain"),
+        (view["quantization"], "quantization", "Quantisation errors"),
         (view["plots"]["difference"], "differences", "Rate savings by quality"),
-        (view.get("anchor_rows"), "anchors", "Conventional codecs and their published curves"),
+        (view["anchor_rows"], "anchors", "Conventional codecs and their published curves"),
         (view["times"], "times", "Times"),
         (view["plots"]["costs"] or view["plots"]["front"], "costs", "Cost and rate"),
         (view["points"], "points", "Points"),

@@ -196,8 +196,10 @@ def anchor_rows(table: pd.DataFrame) -> Table:
     )
 
 
-def ceilings(table: pd.DataFrame, titles: Mapping[str, str]) -> list[dict[str, Any]]:
+def ceilings(table: pd.DataFrame, content: Content) -> list[dict[str, Any]]:
     """Title of each codec and the PSNR after its colour conversion alone."""
+    curves = content.results.curves
+    titles = {codec: content.titles[name] for name, codec in zip(curves["name"], curves["codec"], strict=True)}
     return [{"codec": titles[row["codec"]], "psnr": plain(row["psnr_rgb_db"], 2)} for row in records(table)]
 
 

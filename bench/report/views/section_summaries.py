@@ -26,10 +26,10 @@ def results_of(content: Content, tables: Mapping[str, pd.DataFrame]) -> dict[str
     found = {
         "curves": f"interactive: {count(len(content.rd_curves), 'curve')}, all metrics, per picture",
         "rates": _rates(content),
-        "component-gain": component_gain(tables.get("component_gains", pd.DataFrame()), content.titles),
-        "quantization": _quantization(content, tables.get("quantization", pd.DataFrame())),
+        "component-gain": component_gain(tables["component_gains"], content.titles),
+        "quantization": _quantization(content, tables["quantization"]),
         "differences": _difference(content),
-        "anchors": _anchors(tables.get("anchors", pd.DataFrame())),
+        "anchors": _anchors(tables["anchors"]),
         "times": _times(content),
         "costs": _costs(content),
         "points": f"{count(len(results.points), 'RD point')} of {count(len(results.curves), 'codec')}",
@@ -50,7 +50,7 @@ def _rates(content: Content) -> str:
 
 def component_gain(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
     """Largest gain of a component; doubtful ones are used only if there are no others."""
-    known = records(table.dropna(subset=["bd_rate_pchip_percent"])) if len(table) else []
+    known = records(table.dropna(subset=["bd_rate_pchip_percent"]))
     if not known:
         return ""
     reliable = [row for row in known if not doubts(row["notes"])] or known
@@ -61,7 +61,7 @@ def component_gain(table: pd.DataFrame, titles: Mapping[str, str]) -> str:
 
 def _quantization(content: Content, table: pd.DataFrame) -> str:
     """Range of the cost of rounding for the subject over its qualities."""
-    own = table[table["name"] == content.subject] if len(table) else table
+    own = table[table["name"] == content.subject]
     if own.empty:
         return ""
     low, high = plain(own["lost_db"].min(), 2), plain(own["lost_db"].max(), 2)

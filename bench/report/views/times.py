@@ -1,18 +1,22 @@
-"""Tables of times by setting and set of pictures, with the machine-independent costs of learned models."""
+"""Tables of times by setting and set of pictures, and of costs: those of learned models, and stated ones."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
-from bench.analysis.costs import largest_models
+from bench.analysis.costs import largest_models, learned_without_cost
+from bench.analysis.rd_curve import published_of
 from bench.report.numbers import NOTHING, milliseconds, plain, signed, span
 from bench.report.views.table import Cell, Column, Table, number, records
+from bench.results.published import published_names, stated_costs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
+
+    from bench.report.content import Content
 
 WHOLE = ("encode", "decode")
 """The complete stages; the others are parts of them."""
@@ -83,6 +87,25 @@ def costs(complexity: pd.DataFrame, curves: pd.DataFrame) -> dict[str, dict[str,
     if complexity.empty:
         return {}
     return {row["name"]: row for row in records(largest_models(complexity, curves))}
+
+
+def stated(content: Content) -> list[dict[str, str]]:
+    """Stated costs of the published curves on these pictures, formatted."""
+    costs = stated_costs()
+    names = set(published_names(published_of(content.results, content.export)))
+    return [
+        {
+            **{key: row[key] for key in ("curve", "by", "source", "obtained", "note")},
+            "kmac": ("at most " if row["at_most"] else "") + plain(row["kmac_per_pixel"], 1),
+            "parameters": plain(row["parameters"] / 1e6, 1),
+        }
+        for row in records(costs[costs["curve"].isin(names)])
+    ]
+
+
+def not_stated(content: Content) -> list[str]:
+    """Names of the published learned curves on these pictures without a stated cost."""
+    return learned_without_cost(published_of(content.results, content.export), stated_costs())
 
 
 def pairs(ratios: pd.DataFrame) -> Table:
