@@ -124,3 +124,20 @@ def test_the_printed_page_is_short(browser: Browser, report: Path) -> None:
     sides = len(re.findall(rb"/Type\s*/Page[^s]", page.pdf(format="A4")))
     assert 2 <= sides <= 15
     assert page.locator("#explorer:visible, nav:visible, .controls:visible").count() == 0
+
+
+def test_numbers_with_thousands_are_sorted_as_numbers(opened: Page) -> None:
+    tables = opened.locator("table.sortable:has(thead th:has-text('Bytes'))")
+    found = tables.first.evaluate(
+        """table => {
+            const heads = [...table.tHead.rows[0].cells];
+            const place = heads.findIndex(head => head.textContent.startsWith("Bytes"));
+            table.tBodies[0].rows[0].cells[place].textContent = "950";
+            heads[place].querySelector("button").click();
+            return [...table.tBodies[0].rows].map(row => row.cells[place].textContent);
+        }"""
+    )
+    values = [int(text.replace("\N{NARROW NO-BREAK SPACE}", "")) for text in found]
+    assert values == sorted(values)
+    assert values[0] == 950
+    assert values[1] > 1000
