@@ -16,9 +16,10 @@ from bench.report.numbers import percent_tick, tick
 from bench.report.style import css_variables, themed_colours
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
     from bench.report.figure import Figure, FigureAxis, Series
 
@@ -150,8 +151,7 @@ class _Drawing:
         for axis, line in ((x, self.axes.axvline), (y, self.axes.axhline)):
             if axis.zero:
                 line(0, color=self.colours["muted"], linewidth=self.size.scale)
-        for series in (*self.figure.series, *self.figure.key):
-            self._draw_series(series)
+        drawn = {id(series): self._draw_series(series) for series in (*self.figure.series, *self.figure.key)}
         self._set_axis("x", x)
         self._set_axis("y", y)
         # Below names of rows the axis is short: its label extends to the left.
@@ -161,11 +161,11 @@ class _Drawing:
         if self.figure.names_at_points:
             self._name_points()
         self._draw_headings()
-        self._draw_legend()
+        self._draw_legend([drawn[id(series)] for series in self.figure.legend])
 
-    def _draw_series(self, series: Series) -> None:
+    def _draw_series(self, series: Series) -> Line2D:
         look, factor = series.look, self.size.scale
-        self.axes.plot(
+        (line,) = self.axes.plot(
             series.x,
             series.y,
             label=series.title,
@@ -179,6 +179,7 @@ class _Drawing:
             dashes=look.dash if series.line else (),
             zorder=2 if look.hollow or not series.name else 3,
         )
+        return line
 
     def _set_axis(self, which: Literal["x", "y"], axis: FigureAxis) -> None:
         from matplotlib import ticker  # noqa: PLC0415
@@ -247,13 +248,11 @@ class _Drawing:
                 color=self.colours[role],
             )
 
-    def _draw_legend(self) -> None:
-        titles = [series.title for series in self.figure.legend]
-        if titles:
-            handles = dict(zip([line.get_label() for line in self.axes.lines], self.axes.lines, strict=True))
+    def _draw_legend(self, lines: Sequence[Line2D]) -> None:
+        if lines:
             self.axes.figure.legend(
-                [handles[title] for title in titles],
-                titles,
+                lines,
+                [series.title for series in self.figure.legend],
                 loc="lower left",
                 bbox_to_anchor=(self.layout.axes[0] / 3, 0),
                 ncols=self.layout.columns,

@@ -73,6 +73,14 @@ def test_matplotlib_draws_the_series_on_their_scales(drawn: list[tuple[Axes, Leg
     assert [text.get_text() for text in legend.get_texts()] == ["Joint & more", "JPEG"]
 
 
+def test_curves_of_one_title_have_their_own_lines_in_the_legend(drawn: list[tuple[Axes, Legend | None]]) -> None:
+    series = [Series.of(f"{name}/x", "Mine", LOOKS[name], ([1, 2], [3, 4])) for name in LOOKS]
+    drawing(Figure("a", "", FigureAxis("x"), FigureAxis("y"), tuple(series)))
+    legend = drawn[0][1]
+    assert legend is not None
+    assert [line.get_marker() for line in legend.get_lines()] == [look.marker for look in LOOKS.values()]
+
+
 def test_page_and_file_are_one_drawing_in_the_colours_of_each(drawn: list[tuple[Axes, Legend | None]]) -> None:
     svg = drawing(figure())
     inline, file = inline_svg("rd_x", svg), svg_file(svg).decode()

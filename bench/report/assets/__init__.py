@@ -29,7 +29,7 @@ def add_assets(
     asset that could not be produced.
 
     Raises:
-        BenchError: the folder is not an export, or a image set or picture is unknown.
+        BenchError: the folder is not an export, or an image set or picture is unknown.
         OSError: it cannot be written.
     """
     from bench.report.assets.records import add_records  # noqa: PLC0415
