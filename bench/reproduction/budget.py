@@ -9,10 +9,10 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from bench.codecs.codec import CodecSpec
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from bench.codecs.codec import CodecSpec
 
 UNSTATED_TASK_S = 1.0
 """Processor seconds per task of a codec that the budget does not list."""
@@ -27,11 +27,11 @@ class TimingPlan:
     repeats: int
     pictures: Mapping[str, tuple[str, ...]]
 
-    def points(self, spec: CodecSpec) -> str:
-        """Format a codec with the qualities to time, in the notation of the command line."""
+    def share(self, spec: CodecSpec) -> CodecSpec:
+        """Return a codec with the qualities to time."""
         last = len(spec.qualities) - 1
-        return as_argument(
-            spec.name, tuple(dict.fromkeys(spec.qualities[round(place * last)] for place in self.positions))
+        return replace(
+            spec, qualities=tuple(dict.fromkeys(spec.qualities[round(place * last)] for place in self.positions))
         )
 
 
@@ -88,17 +88,16 @@ class Budget:
 
     def timing_s(self, spec: CodecSpec, pictures: int) -> float:
         """Estimate the seconds for timing a codec on a number of pictures, including warm-ups."""
-        points = len(CodecSpec.parse(self.timing.points(spec)).qualities)
-        return points * pictures * (self.timing.repeats + 1) * self.task_s.get(spec.name, UNSTATED_TASK_S)
+        return (self.timing.repeats + 1) * self.processor_s(self.timing.share(spec), pictures)
 
     def processor_s(self, spec: CodecSpec, pictures: int) -> float:
         """Estimate the processor seconds for measuring a codec on a number of pictures of Kodak's size."""
         return len(spec.qualities) * pictures * self.task_s.get(spec.name, UNSTATED_TASK_S)
 
 
-def as_argument(name: str, qualities: tuple[float, ...]) -> str:
+def as_argument(spec: CodecSpec) -> str:
     """Format a codec with qualities in the notation of the command line."""
-    return f"{name}@{','.join(f'{quality:g}' for quality in qualities)}"
+    return f"{spec.name}@{','.join(f'{quality:g}' for quality in spec.qualities)}"
 
 
 def _matches(name: str, globs: Iterable[str]) -> bool:

@@ -101,7 +101,7 @@ class Round:
     def request(self, part: Part, options: Reproduction) -> RunRequest:
         """Create the run that measures a part."""
         return RunRequest(
-            codecs=tuple(as_argument(spec.name, spec.qualities) for spec in part.specs),
+            codecs=tuple(map(as_argument, part.specs)),
             codec_options={} if part.weights is None else {"weights": part.weights},
             dataset=self.dataset,
             images=self.images,
@@ -115,10 +115,8 @@ class Round:
     def timing_request(self, part: Part, options: Reproduction) -> RunRequest:
         """Create the run that times a part."""
         timing = self.budget.timing
-        codecs = tuple(timing.points(spec) for spec in part.specs)
         return replace(
-            self.request(part, options),
-            codecs=codecs,
+            self.request(Part(tuple(map(timing.share, part.specs)), part.weights), options),
             images=self.timed_images,
             workers=1,
             timing=True,

@@ -5,7 +5,7 @@ import pytest
 from bench.codecs.codec import CodecSpec
 from bench.codecs.registry import codec_class, codec_names
 from bench.images.datasets import dataset_names, open_dataset
-from bench.reproduction.budget import UNSTATED_TASK_S, Budget, TimingPlan, _content
+from bench.reproduction.budget import UNSTATED_TASK_S, Budget, TimingPlan, _content, as_argument
 
 
 def test_the_budget_names_codecs_and_points_that_there_are() -> None:
@@ -84,8 +84,8 @@ def test_the_estimate_is_tasks_by_cost() -> None:
     ("positions", "chosen"), [((0.25, 0.5, 0.75), "jpeg@30,50,70"), ((0.5,), "jpeg@50"), ((0, 1), "jpeg@10,90")]
 )
 def test_times_are_taken_at_points_spread_over_the_qualities(positions: tuple[float, ...], chosen: str) -> None:
-    assert TimingPlan(positions, 3, {}).points(CodecSpec("jpeg", tuple(range(10, 100, 10)))) == chosen
+    assert as_argument(TimingPlan(positions, 3, {}).share(CodecSpec("jpeg", tuple(range(10, 100, 10))))) == chosen
 
 
 def test_a_codec_with_one_quality_is_timed_there() -> None:
-    assert TimingPlan((0.25, 0.5, 0.75), 3, {}).points(CodecSpec("joint", (3,))) == "joint@3"
+    assert TimingPlan((0.25, 0.5, 0.75), 3, {}).share(CodecSpec("joint", (3,))).qualities == (3,)
