@@ -5,7 +5,8 @@ page        writes pages and figures; `report` composes them; `pages` and `cca_p
 content     data of a page on one image set; `numbers` and `views` format it as text and tables
 figure      description of a figure: axes and series; `style`: colours, dashes and markers of curves
 canvas      draws a figure with matplotlib, `explorer` with plotly, `pgfplots` as LaTeX; `labels` places names
-rd_plot, against, cost_plot, experiment_plots   descriptions of figures: RD curves, comparisons, costs, experiments
+rd_plot, cost_plot, experiment_plots   descriptions of figures: RD curves, costs and times, experiments
+against     figures of an image set, and comparisons with an anchor
 paper_figure   one figure of selected curves for a paper; `citations`: its BibTeX
 templates, static   Jinja templates, CSS and JavaScript
 

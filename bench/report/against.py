@@ -1,4 +1,4 @@
-"""Figures that compare curves with an anchor: rate by quality and by picture, and cost or time against BD-rate."""
+"""Figures of an image set: RD curves, and comparisons with an anchor by quality, picture, cost and time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from bench.analysis.costs import COSTS, MEASURED
 from bench.report.cost_plot import cost_figure, front_figure
-from bench.report.figure import Figure, FigureAxis, Series, segments, slug
+from bench.report.figure import Figure, FigureAxis, Series, drawable, segments, slug
+from bench.report.rd_plot import rd_figures
 from bench.report.style import MEAN
 
 if TYPE_CHECKING:
@@ -16,6 +17,23 @@ if TYPE_CHECKING:
     from bench.report.content import Content
 
 STAGES = ("encode", "decode")
+
+
+def image_set_figures(content: Content) -> dict[str, list[Figure]]:
+    """Figures of a page on an image set by kind, in the order of the page; comparisons are with the main anchor."""
+    results, first = content.results, content.chosen
+    shown = [rd_curve for rd_curve in content.rd_curves if rd_curve.name in first]
+    plots: dict[str, list[Figure]] = {"rd": rd_figures(results.axes, shown, content.curves)}
+    plots |= {"difference": [], "per_image": [], "costs": [], "front": []}
+    if content.anchor and len(results.curves) > 1:
+        name = content.anchor.name
+        plots["difference"] = drawable(difference_figure(content, axis, name, first) for axis in results.axes)
+        plots["per_image"] = drawable(per_image_figure(content, axis, name, first) for axis in results.axes)
+        names = {*first, *(family.names[0] for family in results.families)}
+        for axis in results.axes[:1]:
+            plots["costs"] = cost_figures(content, axis, name, names)
+            plots["front"] = [*front_figures(content, axis, name, first).values()]
+    return plots
 
 
 def difference_figure(content: Content, axis: Axis, anchor: str, names: Collection[str]) -> Figure | None:

@@ -1,4 +1,4 @@
-"""Content of a page on one image set: curves, tables and figures."""
+"""Content of a page on one image set: curves and tables."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from bench.analysis.sets import all_results, measured_part
 from bench.analysis.timing import summary, task_times
 from bench.analysis.trust import doubts_of, other_qualities
 from bench.learned.weights import catalogue
-from bench.report.against import cost_figures, difference_figure, front_figures, per_image_figure
-from bench.report.figure import Curves, drawable
-from bench.report.rd_plot import rd_figures
+from bench.report.figure import Curves
 from bench.report.style import Colours, Look, looks
 from bench.results.published import published_names, stated_costs
 
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from bench.analysis.axis import Axis
-    from bench.report.figure import Figure
     from bench.results.extras import Extras
     from bench.results.frames import Export
 
@@ -41,9 +38,8 @@ if TYPE_CHECKING:
 class Content:
     """Results on one image set, prepared for a page.
 
-    `titles` and `looks` belong to curves by name, `tables` to CSV files by name, and `plots` are by kind: "rd",
-    "difference", "per_image", "costs" and "front". `subject` is the name of the main curve, and `chosen` are the names
-    of the few curves that the first figure shows.
+    `titles` and `looks` belong to curves by name, and `tables` to CSV files by name. `subject` is the name of the main
+    curve, and `chosen` are the names of the few curves that the first figure shows.
     """
 
     export: Export
@@ -55,7 +51,6 @@ class Content:
     titles: Mapping[str, str]
     tables: Mapping[str, pd.DataFrame]
     looks: Mapping[str, Look] = field(default_factory=dict)
-    plots: Mapping[str, Sequence[Figure]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -65,7 +60,7 @@ class Content:
         extras: Extras,
         anchor_names: Sequence[str] = (),
     ) -> Self:
-        """Compute the content of a page on an image set, without figures; see `drawn`.
+        """Compute the content of a page on an image set, without looks; see `coloured`.
 
         Raises:
             UsageError: an anchor is not a measured curve.
@@ -89,23 +84,10 @@ class Content:
         titles |= {one.name: one.title for one in (*rd_curves, *anchors)}
         return cls(export, results, rd_curves, anchors, subject, chosen, titles, tables)
 
-    def drawn(self, colours: Colours) -> Self:
-        """Copy with looks and figures, in the given colours of families."""
-        results, first, axes = self.results, self.chosen, self.results.axes
+    def coloured(self, colours: Colours) -> Self:
+        """Copy with looks, in the given colours of families."""
         references = [rd_curve.name for rd_curve in self.rd_curves if not rd_curve.images]
-        content = dataclasses.replace(self, looks=looks(results.families, references, colours, first))
-        shown = [rd_curve for rd_curve in self.rd_curves if rd_curve.name in first]
-        plots: dict[str, list[Figure]] = {"rd": rd_figures(axes, shown, content.curves)}
-        plots |= {"difference": [], "per_image": [], "costs": [], "front": []}
-        if self.anchors and len(results.curves) > 1:
-            name = self.anchors[0].name
-            plots["difference"] = drawable(difference_figure(content, axis, name, first) for axis in axes)
-            plots["per_image"] = drawable(per_image_figure(content, axis, name, first) for axis in axes)
-            names = {*first, *(family.names[0] for family in results.families)}
-            for axis in axes[:1]:
-                plots["costs"] = cost_figures(content, axis, name, names)
-                plots["front"] = [*front_figures(content, axis, name, first).values()]
-        return dataclasses.replace(content, plots=plots)
+        return dataclasses.replace(self, looks=looks(self.results.families, references, colours, self.chosen))
 
     @property
     def anchor(self) -> RdCurve | None:
@@ -126,11 +108,6 @@ class Content:
         """Rows of a table on one axis and against one anchor."""
         rows = self.tables[table]
         return rows[(rows["axis"] == axis.name) & (rows["anchor"] == anchor)]
-
-    @property
-    def all_plots(self) -> list[Figure]:
-        """All plots, in the order of the page."""
-        return [plot for plots in self.plots.values() for plot in plots]
 
 
 def main_results(export: Export, dataset: str | None, images: Sequence[str]) -> DatasetResults:

@@ -18,6 +18,7 @@ from bench.analysis.sets import all_results, without_parts
 from bench.analysis.sources import Sources
 from bench.analysis.timing import task_times
 from bench.analysis.verdict import NO_VERDICT
+from bench.report.against import image_set_figures
 from bench.report.cca_page import cca_page
 from bench.report.citations import bibliography
 from bench.report.content import Content, first_of, main_results
@@ -128,7 +129,7 @@ class Report:
         colours = family_colours(
             [content.results.families for content in contents], [content.chosen for content in contents]
         )
-        return cls(export, extras, Book.load(), [content.drawn(colours) for content in contents])
+        return cls(export, extras, Book.load(), [content.coloured(colours) for content in contents])
 
     def pages(self) -> list[Page]:
         """All pages, the index first."""
@@ -146,8 +147,9 @@ class Report:
     def _image_set_page(self, content: Content) -> Page:
         is_main = content is self.contents[0]
         optional = self._tables(content)
+        plots = image_set_figures(content)
         view = image_set_view(content, self.extras, {**content.tables, **optional})
-        view |= {"not_shown": [], "main_claim": None, "any_measured_verdict": False}
+        view |= {"plots": plots, "not_shown": [], "main_claim": None, "any_measured_verdict": False}
         tables = {**content.tables, **{name: frame for name, frame in optional.items() if len(frame)}}
         if is_main:
             tables["claims"] = claim_table(self.book, Sources(self.export, self.extras, content.results))
@@ -169,7 +171,7 @@ class Report:
             "image_set.html",
             view,
             tables,
-            content.all_plots,
+            [plot for kind in plots.values() for plot in kind],
             name,
             ("view.js", "explorer.js", *PAGE_SCRIPTS),
             dataset=content.results.dataset,

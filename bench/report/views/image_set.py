@@ -35,7 +35,7 @@ LONGEST_NAME = 24
 
 
 def image_set_view(content: Content, extras: Extras, tables: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Template variables of the page on one image set, without those of the first page.
+    """Template variables of the page on one image set, without its figures and what only the first page has.
 
     `tables` are those of the content and the optional ones, which may be empty.
     """
@@ -46,7 +46,7 @@ def image_set_view(content: Content, extras: Extras, tables: Mapping[str, pd.Dat
         "heading": heading(results),
         "nothing": NOTHING,
         **{name: getattr(results, name) for name in ("dataset", "note", "is_subset", "extent", "images", "axes")},
-        **{name: getattr(content, name) for name in ("anchor", "anchors", "plots")},
+        **{name: getattr(content, name) for name in ("anchor", "anchors")},
         "answer": answer.answer(content, f"{short_title(results)} ({results.extent})"),
         "banner": answer.weights_banner(content, extras),
         "ranking": rates.of_few(first, content.chosen) if first else None,
