@@ -129,16 +129,18 @@ def test_the_claims_of_the_readme_are_judged_as_in_the_evidence() -> None:
             (published, row["published_verdict"], row["published"]),
             (measured, row["measured_verdict"], row["measured"]),
         ):
-            if row["unit"] == "of files":
-                number = (
-                    ""
-                    if pd.isna(value)
-                    else f" ({'all files' if value == 1 else f'{value:.1%} of files'} identical in size)"
-                )
-            else:
-                digits = 2 if row["unit"] == "dB" else 1
-                number = "" if pd.isna(value) else f" ({value:+z.{digits}f} {row['unit']})"
-            assert said == verdict + number, name
+            assert said == verdict + _number(value, str(row["unit"])), name
+
+
+def _number(value: float, unit: str) -> str:
+    """The measured value of a claim, as README gives it."""
+    if pd.isna(value):
+        return ""
+    if unit == "of files":
+        return f" ({'all files' if value == 1 else f'{value:.1%} of files'} identical in size)"
+    if unit == "of cases":
+        return f" ({value:.0%} of cases)".replace("%", " %")
+    return f" ({value:+z.{2 if unit == 'dB' else 1}f} {unit})"
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@
   /** Sort key of a cell: data-sort if present, otherwise the first line as a number or as text. */
   const sortKey = (cell) => {
     const text = cell.dataset.sort ?? cell.firstChild?.textContent?.trim() ?? "";
-    const number = Number.parseFloat(text.replace(TRUE_MINUS, "-").replace(/\u2009/g, ""));
+    const number = Number.parseFloat(text.replace(TRUE_MINUS, "-").replace(/\u202f/g, ""));
     return Number.isNaN(number) ? (cell.classList.contains("n") ? null : cell.textContent.trim()) : number;
   };
 
