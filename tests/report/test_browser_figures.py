@@ -13,11 +13,11 @@ from PIL import Image
 
 from bench.analysis.axis import PSNR
 from bench.analysis.comparison import bd_table
-from bench.analysis.costs import cost_table
+from bench.analysis.costs import COSTS, cost_table
 from bench.analysis.rd_curve import published_curve
 from bench.learned.families import FAMILIES
 from bench.report.canvas import drawing, inline_svg
-from bench.report.cost_plot import cost_figures
+from bench.report.cost_plot import cost_figure
 from bench.report.figure import WIDTH_INCHES, Curves
 from bench.results import published
 
@@ -236,7 +236,9 @@ def costs() -> str:
     )  # fmt: skip
     measured = [{"test": name, "bd_rate_pchip_percent": rate} for name, (_, rate) in own.items()]
     rates = pd.concat([rates, pd.DataFrame(measured).assign(axis=PSNR.name, anchor=anchor.name, doubt="")])
-    figures = cost_figures(PSNR, cost_table(models, stated, rates), Curves({anchor.name: "BPG"}, {}))
+    rows, curves = cost_table(models, stated, rates), Curves({anchor.name: "BPG"}, {})
+    of_costs = [(cost, rows[rows["cost"] == cost.name]) for cost in COSTS]
+    figures = [cost_figure(own, cost, PSNR, curves) for cost, own in of_costs if len(own)]
     assert [len(figure.series) for figure in figures] == [len(own) + 22 + 1, len(own) + 13 + 1]
     return "".join(f"<figure>{inline_svg(figure.name, drawing(figure))}</figure>" for figure in figures)
 
