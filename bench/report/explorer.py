@@ -65,8 +65,7 @@ def _figures(content: Content, notes: Notes) -> dict[str, Any]:
         for anchor in content.anchors:
             if figure := difference_figure(content, axis, anchor.name, names):
                 difference[anchor.name] = described(figure, looks, notes)
-            figure = per_image_figure(content, axis, anchor.name, names)
-            if figure and len(content.results.images) > 1:
+            if len(content.results.images) > 1 and (figure := per_image_figure(content, axis, anchor.name, names)):
                 images[anchor.name] = described(figure, looks, notes)
             fronts = front_figures(content, axis, anchor.name, names)
             times[anchor.name] = {" ".join(key): described(front, looks, notes) for key, front in fronts.items()}
