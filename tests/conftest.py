@@ -41,6 +41,16 @@ hypothesis.settings.register_profile("untimed", deadline=None)  # an example's t
 hypothesis.settings.load_profile("untimed")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_astronaut() -> Iterator[None]:
+    """Decode the photograph that most tests cut their pictures from once."""
+    astronaut = skimage.data.astronaut()
+    astronaut.flags.writeable = False
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(skimage.data, "astronaut", lambda: astronaut)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def plain_arithmetic() -> Iterator[None]:
     """Undo what a training sets for its process: the next test's codec has to compute as in a process of its own."""
