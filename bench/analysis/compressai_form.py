@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bench.analysis.dataset_results import DatasetResults
     from bench.results.frames import Export
 
-_OUT = {
+_COMPRESSAI_NAMES = {
     "bpp": "bpp",
     "psnr_db": "psnr-rgb",
     "psnr_y_db": "psnr-y",
@@ -44,7 +44,9 @@ def compressai_curves(results: DatasetResults, export: Export) -> list[dict[str,
 def _curve(results: DatasetResults, times: pd.DataFrame, name: str) -> dict[str, Any]:
     points = results.points[results.points["name"] == name].sort_values("bpp")
     lists = {
-        theirs: points[ours].tolist() for ours, theirs in _OUT.items() if ours in points and points[ours].notna().all()
+        theirs: points[ours].tolist()
+        for ours, theirs in _COMPRESSAI_NAMES.items()
+        if ours in points and points[ours].notna().all()
     }
     usable = [values[0] > 0 and all(map(math.isfinite, values)) for values in zip(*lists.values(), strict=True)]
     lists |= _times(results, times[times["name"] == name], points["quality"].tolist())

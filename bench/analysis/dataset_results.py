@@ -271,7 +271,11 @@ def _current(counts: pd.DataFrame, *, needed: int) -> tuple[pd.DataFrame, pd.Dat
     not replace an older one with complete points.
     """
     groups = _ordered(counts, "latest").assign(complete=counts["have"] == needed).groupby("curve", sort=False)
-    found = {"latest": groups["latest"].max().astype("str"), "points": groups.size(), "complete": groups["complete"].sum()}
+    found = {
+        "latest": groups["latest"].max().astype("str"),
+        "points": groups.size(),
+        "complete": groups["complete"].sum(),
+    }
     curves = _attributes(counts).merge(pd.DataFrame(found), on="curve")
     ranked = curves.assign(usable=curves["complete"] > 0).sort_values(["usable", "latest", "curve"], kind="stable")
     chosen = set(ranked.groupby(_SERIES, sort=False)["curve"].last())

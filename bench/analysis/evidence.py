@@ -16,8 +16,9 @@ from bench.analysis.ablation import SETTING, by_picture, difference
 from bench.analysis.axis import PUBLISHED_AXES
 from bench.analysis.comparison import bd_rows, doubts
 from bench.analysis.rd_curve import curves_at_shared_qualities, measured_curve, published_curve
-from bench.analysis.trainings import EQUAL_STEPS, quantised_from, seeds, siblings, unequal, unequal_cost
+from bench.analysis.trainings import EQUAL_STEPS, quantized_from, seeds, siblings, unequal, unequal_cost
 from bench.analysis.verdict import Evidence
+from bench.learned.weights.catalogue import ZOOS, is_for_ms_ssim
 from bench.results.published import published_names
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def from_published(claim: Claim, sources: Sources) -> Evidence:
 def bd_rate(claim: Claim, sources: Sources) -> Evidence:
     """BD-rate between two measured curves, with its interval over pictures.
 
-    Quantised weights are compared at the qualities that exist in both forms: with other points, the interpolation would
-    change by more than quantisation costs. If both codecs were trained from several seeds, the value is the mean over
-    all pairs, and each pair is judged by its own interval.
+    Quantised weights are compared at the qualities that were measured for both codecs: with other points, the
+    interpolation would change by more than quantisation costs. If both codecs were trained from several seeds, the
+    value is the mean over all pairs, and each pair is judged by its own interval.
     """
     results = sources.results(claim.dataset)
     if results is None:
@@ -56,20 +57,23 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
     pair = _pair(claim, results)
     if pair is None:
         lacking = [name for name in (claim.codec, claim.anchor) if name not in set(results.curves["codec"])]
-        return Evidence("measured", reason=f"{' and '.join(lacking) or 'a pair of equal weights'} not measured here")
+        return Evidence(
+            "measured",
+            reason=f"{' and '.join(lacking) or 'two curves with weights of the same name'} not measured here",
+        )
     axes = [axis for axis in results.axes if axis.name == claim.axis]
-    is_quantised = quantised_from(pair[0].codec, pair[0].weights, sources.extras.weights) == pair[1].codec
-    pairs = _pairs_of_all_seeds(results, pair, sources, of_equal_names=is_quantised)
+    is_quantized = quantized_from(pair[0].codec, pair[0].weights, sources.extras.weights) == pair[1].codec
+    pairs = _pairs_of_all_seeds(results, pair, sources, of_equal_names=is_quantized)
     rows = []
     for names in ([curve.name for curve in one] for one in pairs):
         test, anchor = (
             curves_at_shared_qualities(results, *names)
-            if is_quantised
+            if is_quantized
             else [measured_curve(results, name) for name in names]
         )
         rows += bd_rows(anchor, test, axes)
     sides = [(side[0].codec, {curve.weights for curve in side}) for side in zip(*pairs, strict=True)]
-    reason = _objection(claim, sources, results, pair)
+    reason = _why_no_verdict_of_pair(claim, sources, results, pair)
     doubt = _doubts(rows)
     ends = [end for row in rows for end in (row["interval_low_percent"], row["interval_high_percent"])]
     known = bool(ends) and None not in ends
@@ -82,7 +86,7 @@ def bd_rate(claim: Claim, sources: Sources) -> Evidence:
         reason=_why_no_rate(rows[0] if rows else {}, f"{claim.axis} is not measured")
         or "; ".join(filter(None, [reason, doubt])),
         # Quantised weights share the training of the weights that they were quantised from.
-        seeds=None if is_quantised else fewest_seeds(sides, sources),
+        seeds=None if is_quantized else fewest_seeds(sides, sources),
     )
 
 
@@ -96,9 +100,9 @@ def _pairs_of_all_seeds(
     sides = []
     for curve in pair:
         rows = results.curves[(results.curves["codec"] == curve.codec) & (results.curves["backend"] == curve.backend)]
-        of = {row.weights: row for row in rows.itertuples()} | {curve.weights: curve}
+        by_weights = {row.weights: row for row in rows.itertuples()} | {curve.weights: curve}
         names = siblings(curve.codec, curve.weights, sources.extras.weights) if curve.weights else [""]
-        sides.append({name: of[name] for name in names if name in of})
+        sides.append({name: by_weights[name] for name in names if name in by_weights})
     first, second = sides
     if of_equal_names:
         return [(first[name], second[name]) for name in first if name in second]
@@ -117,7 +121,7 @@ def fewest_seeds(sides: Iterable[tuple[str, Collection[str]]], sources: Sources)
 
 def is_published(weights: str) -> bool:
     """Whether weights were published by others; also true if there are no weights."""
-    return not weights or weights.startswith("zoo")
+    return not weights or weights in ZOOS
 
 
 def _basis(claim: Claim, sources: Sources, weights: str) -> str:
@@ -125,7 +129,7 @@ def _basis(claim: Claim, sources: Sources, weights: str) -> str:
     parts = ["measured"]
     if weights:
         parts.append(f"weights {weights}")
-    if source := quantised_from(claim.codec, weights, sources.extras.weights):
+    if source := quantized_from(claim.codec, weights, sources.extras.weights):
         parts.append(f"{claim.codec} quantised from {source}")
     if apart := claim.options.get("apart"):
         parts.append(f"equal steps except for {' and '.join(apart)}")
@@ -162,12 +166,12 @@ def _pair(claim: Claim, results: DatasetResults) -> tuple[Any, Any] | None:
 
     def rank(pair: tuple[Any, Any]) -> tuple[bool, bool, bool]:
         test, anchor = pair
-        return test.weights.endswith("ms-ssim"), not test.weights.startswith("zoo"), test.settings != anchor.settings
+        return is_for_ms_ssim(test.weights), test.weights not in ZOOS, test.settings != anchor.settings
 
     return min(candidates, key=rank, default=None)
 
 
-def objection(claim: Claim, results: DatasetResults, weights: str) -> str:
+def why_no_verdict(claim: Claim, results: DatasetResults, weights: str) -> str:
     """Reason why measurements with these weights give no verdict on the claim, or ""."""
     if results.is_subset:
         return f"only {results.extent} were measured"
@@ -176,18 +180,18 @@ def objection(claim: Claim, results: DatasetResults, weights: str) -> str:
     return ""
 
 
-def unequal_steps(codecs: Sequence[str], weights: str, sources: Sources, apart: Sequence[str] = ()) -> str:
+def training_difference(codecs: Sequence[str], weights: str, sources: Sources, apart: Sequence[str] = ()) -> str:
     """Difference between the trainings of two codecs, or ""; published weights (zoo) are not checked."""
     return "" if is_published(weights) else unequal(codecs, weights, sources.extras.weights, apart)
 
 
-def _objection(claim: Claim, sources: Sources, results: DatasetResults, pair: tuple[Any, Any]) -> str:
+def _why_no_verdict_of_pair(claim: Claim, sources: Sources, results: DatasetResults, pair: tuple[Any, Any]) -> str:
     """Reason why a measured BD-rate gives no verdict on the claim, or ""."""
     weights, codecs = pair[0].weights, [curve.codec for curve in pair]
-    found = objection(claim, results, weights)
+    found = why_no_verdict(claim, results, weights)
     if found or not pair[1].weights:
         return found
-    reasons = [unequal_steps(codecs, weights, sources, claim.options.get("apart", ()))]
+    reasons = [training_difference(codecs, weights, sources, claim.options.get("apart", ()))]
     if claim.options.get("equal_complexity"):
         reasons.append(unequal_cost(codecs, weights, sources.extras.complexity))
     return "; ".join(filter(None, reasons))
@@ -231,7 +235,7 @@ def _in_settings(
 
 
 def _over_settings(
-    basis: str, settings: Sequence[tuple[pd.DataFrame, pd.DataFrame]], column: str, objection: str = ""
+    basis: str, settings: Sequence[tuple[pd.DataFrame, pd.DataFrame]], column: str, doubt: str = ""
 ) -> Evidence:
     """Mean difference of a column over settings; `ends` are the interval ends of all pairs of seeds in all settings."""
     if not settings:
@@ -250,7 +254,7 @@ def _over_settings(
     interval = (low, high) if len(values) == 1 and not math.isnan(low) else None
     counts = [len(side.columns) for sides in frames for side in sides]
     value = statistics.fmean(values)
-    return Evidence(basis, value, interval, values, ends, not objection, objection, min(counts))
+    return Evidence(basis, value, interval, cases=values, ends=ends, judges=not doubt, reason=doubt, seeds=min(counts))
 
 
 def untested(claim: Claim, sources: Sources) -> Evidence:

@@ -9,7 +9,7 @@ import pandas as pd
 from bench.analysis.axis import PSNR_YUV
 from bench.analysis.evidence import is_published
 from bench.codecs.registry import family_of, is_ours
-from bench.learned.weights.catalogue import COMPACTS
+from bench.learned.weights.catalogue import COMPACTS, is_for_ms_ssim
 from bench.results import published
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def subject(results: DatasetResults, rd_curves: Sequence[RdCurve], ranked: pd.Da
 
 def _last(name: str, weights: str, points: pd.Series) -> tuple[bool, ...]:
     """Sort key of a curve of the papers' codec, by its weights: the main curve has the smallest."""
-    return weights.endswith("ms-ssim"), points.get(name, 0) < 2, not is_published(weights), weights in COMPACTS
+    return is_for_ms_ssim(weights), points.get(name, 0) < 2, not is_published(weights), weights in COMPACTS
 
 
 def _is_users(codec: str, weights: str) -> bool:

@@ -16,20 +16,18 @@ import pandas as pd
 
 from bench.analysis import experiments, rectifier_gain
 from bench.analysis.batch import interval_over_images, too_few
-from bench.analysis.evidence import fewest_seeds, objection, unequal_steps
+from bench.analysis.evidence import fewest_seeds, training_difference, why_no_verdict
 from bench.analysis.experiments import FLAT_DB, NO_DIFFERENCE
 from bench.analysis.timing import task_times
 from bench.analysis.trainings import siblings
 from bench.analysis.verdict import Evidence
+from bench.learned.weights.catalogue import ZOOS, is_for_ms_ssim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from bench.analysis.sources import Sources
     from bench.analysis.verdict import Claim
-
-FOR_MS_SSIM = "ms-ssim"
-"""Suffix of the names of weights trained for MS-SSIM."""
 
 NO_GAIN = "no gain to compare"
 NO_OPTIMUM = "no optimum within the range"
@@ -49,10 +47,10 @@ def _of_gains(claim: Claim, sources: Sources, column: str) -> tuple[pd.DataFrame
     for_ms_ssim = column == "ms_ssim_gain_db"
     weights = min(
         dict.fromkeys(rows["weights"]),
-        key=lambda name: (name.endswith(FOR_MS_SSIM) != for_ms_ssim, not name.startswith("zoo")),
+        key=lambda name: (is_for_ms_ssim(name) != for_ms_ssim, name not in ZOOS),
     )
-    reasons = [objection(claim, sources.main, weights)]
-    if for_ms_ssim and not weights.endswith(FOR_MS_SSIM):
+    reasons = [why_no_verdict(claim, sources.main, weights)]
+    if for_ms_ssim and not is_for_ms_ssim(weights):
         reasons.append(f"no {claim.codec} trained for MS-SSIM was measured on {sources.main.dataset}")
     reason = "; ".join(filter(None, reasons))
     basis = f"measured, weights {weights}" if weights else "measured"
@@ -71,7 +69,7 @@ def gain(claim: Claim, sources: Sources) -> Evidence:
     """Mean gain in dB over models and qualities; the reason states the gain beyond +ft."""
     column = f"{_METRICS[claim.axis]}_gain_db"
     rows, found = _of_gains(claim, sources, column)
-    if column == "ms_ssim_gain_db" and not found.basis.endswith(FOR_MS_SSIM):
+    if column == "ms_ssim_gain_db" and not is_for_ms_ssim(found.basis):
         rows, found = _of_trials(claim, sources) or (rows, found)
     if rows.empty:
         return found
@@ -162,7 +160,7 @@ def _by_model(claim: Claim, sources: Sources, column: str, noise: float) -> Evid
         names = one + claim.codec, other + claim.codec
         pairs = itertools.product(trainings[one].values(), trainings[other].values())
         case = _agreed(_is_significantly_larger(*two, noise) for two in pairs)
-        reason = isinstance(case, bool) and unequal_steps(names, next(iter(trainings[one])), sources)
+        reason = isinstance(case, bool) and training_difference(names, next(iter(trainings[one])), sources)
         cases.append(reason or case)
     return _share(claim, found, cases) if cases else Evidence(found.basis, reason="models of only one group")
 
@@ -206,11 +204,11 @@ def time_ratio(claim: Claim, sources: Sources) -> Evidence:
     if rows.empty:
         return Evidence("measured", reason=f"no times of a codec with and without {claim.codec}")
     groups = [group for _, group in rows.groupby(["weights", "machine", "threads", "device"], sort=False)]
-    own = max(groups, key=lambda group: (group["weights"].iloc[0].startswith("zoo"), len(group)))
+    own = max(groups, key=lambda group: (group["weights"].iloc[0] in ZOOS, len(group)))
     first, added = own.iloc[0], (own["ratio"] - 1) * 100
     of = f"weights {first['weights']}, " if first["weights"] else ""
     basis = f"measured, {of}{first['machine']}, {first['threads']:g} threads, {first['device']}; median over models"
-    reason = objection(claim, sources.main, first["weights"])
+    reason = why_no_verdict(claim, sources.main, first["weights"])
     return Evidence(basis, float(added.median()), cases=tuple(added), judges=not reason, reason=reason)
 
 

@@ -61,7 +61,7 @@ def _records(trained: pd.DataFrame, codec: str) -> dict[float, Mapping[Hashable,
     """
     found: dict[float, Mapping[Hashable, Any]] = {}
     for row in trained[trained["codec"] == codec].to_dict("records"):
-        source, _, quality = str(row["quantised_from"]).partition("@")
+        source, _, quality = str(row["quantized_from"]).partition("@")
         found[float(row["quality"])] = _records(trained, source).get(float(quality), {}) if source else row
     return found
 
@@ -127,7 +127,7 @@ def unequal_cost(codecs: Sequence[str], weights: str, complexity: pd.DataFrame) 
     return ""
 
 
-def quantised_from(codec: str, weights: str, trained: pd.DataFrame) -> str:
+def quantized_from(codec: str, weights: str, trained: pd.DataFrame) -> str:
     """Codec whose weights these were quantised from, or ""."""
     rows = trained[(trained["weights"] == weights) & (trained["codec"] == codec)]
-    return next((str(source).partition("@")[0] for source in rows["quantised_from"] if source), "")
+    return next((str(source).partition("@")[0] for source in rows["quantized_from"] if source), "")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, SupportsFloat
 from bench.codecs import adapter
 from bench.codecs.probe import Listener, listening
 from bench.results.schema import Measurement, is_column, is_measured_name
-from bench.system.environment import set_threads, synchronise, threads_in_force
+from bench.system.environment import set_threads, synchronize, threads_in_force
 from bench.system.errors import BenchError, BusyError, CodecError
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def measure(encoder: Codec, decode: Decode, picture: AnyPicture, metrics: Sequen
         )
     values = {metric.name: _value(metric, picture, decoded) for metric in metrics}
     if taken := [name for name in notes if name in values or is_column(name)]:
-        raise CodecError(f"it notes '{taken[0]}', which is the name of a metric or column; another name is needed")
+        raise CodecError(f"its diagnostic '{taken[0]}' has the name of a metric or column; rename it")
     if invalid := [name for name in notes if not is_measured_name(name)]:
-        raise CodecError(f"it notes '{invalid[0]}'; a name has letters, digits, _, ., + and -")
+        raise CodecError(f"its diagnostic '{invalid[0]}' has an invalid name: use letters, digits, _, ., + and -")
     notes |= adapter.ceiling(encoder, picture, metrics)
     sha256 = hashlib.sha256(data).hexdigest()
     return Measured(picture.width, picture.height, len(data), sha256, values, notes)
@@ -128,10 +128,10 @@ def _timed(name: str, repeat: int, work: Callable[[], object]) -> list[Sample]:
 
     @contextlib.contextmanager
     def clock(stage: str) -> Iterator[None]:
-        synchronise()
+        synchronize()
         start = time.perf_counter()
         yield
-        synchronise()
+        synchronize()
         samples.append(Sample(stage, repeat, time.perf_counter() - start))
 
     with listening(Listener(stage=clock)), clock(name):

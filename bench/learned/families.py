@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MODIFIERS = {"qr": "QR", "ft": "tuned synthesis"}
-"""Modifiers of fine-tuned decoders, with their titles: with a rectifier, or the synthesis only."""
+"""Titles of decoder modifiers: qr fine-tunes g_s with a rectifier, ft fine-tunes g_s alone."""
 
 FIXED_POINT = "-int"
 """Suffix of codec names with a fixed-point entropy model."""
@@ -42,7 +42,7 @@ class LearnedFamily:
     synonyms: tuple[str, ...] = ()
     """Names in published results."""
     reach: int = 2
-    """Number of latents around a region that its analysis and synthesis depend on, at most.
+    """Upper bound, in latents, on how far the receptive fields of g_a and g_s extend beyond a region.
 
     Four 5x5 convolutions of stride 2 reach 30 pixels; four transposed ones 1 + 1/2 + 1/4 + 1/8 latents. Means over the
     whole picture do not count."""
@@ -51,7 +51,7 @@ class LearnedFamily:
     fixed_point_id: int | None = None
     """Byte that identifies the family's fixed-point codec, or None."""
     adds: Mapping[str, str] = field(default_factory=dict)
-    """Families that differ from this one by a missing component, and the name of that component."""
+    """Simpler families, each with the component that this family adds to it."""
 
 
 _CONTEXT = frozenset({"kernel", "distribution", "mean"})
@@ -59,7 +59,7 @@ _CONTEXT = frozenset({"kernel", "distribution", "mean"})
 FAMILIES: Mapping[str, LearnedFamily] = {
     "factorized": LearnedFamily(
         title="Factorized prior",
-        paper="Balle et al. 2018, the baseline",
+        paper="Ballé et al. 2018, the baseline",
         model="bench.learned.models.hyperprior:Factorized",
         widths=(64, 192),
         file_id=0,
@@ -69,7 +69,7 @@ FAMILIES: Mapping[str, LearnedFamily] = {
     ),
     "scale": LearnedFamily(
         title="Scale hyperprior",
-        paper="Balle et al. 2018",
+        paper="Ballé et al. 2018",
         model="bench.learned.models.hyperprior:Scale",
         widths=(64, 192),
         file_id=1,

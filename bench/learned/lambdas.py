@@ -19,7 +19,7 @@ LAMBDAS: Mapping[str, tuple[float, ...]] = {
     "ms-ssim": (2.40, 4.58, 8.73, 16.64, 31.73, 60.50, 115.37, 220.00),
     "mse-611": (0.015, 0.03, 0.045, 0.06),
 }
-"""Lambdas of qualities 1, 2, ..., 8, by metric. CompressAI's attn ends at quality 6."""
+"""Lambdas by metric, in the order of the qualities from 1. CompressAI's attn ends at quality 6."""
 
 
 def lambda_of(quality: int, metric: str = "mse") -> float:

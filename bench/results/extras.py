@@ -23,7 +23,7 @@ WEIGHTS = (
 )  # fmt: skip
 """Training of each weights file, all stages together; cells are empty if the file does not record a value."""
 
-ORIGINS = ("stages", "quantised_from", "taken", "taken_steps", "N", "M")
+ORIGINS = ("stages", "quantized_from", "taken", "taken_steps", "N", "M")
 """Columns of `weights` that may be missing: the stages with their numbers of steps ("planes-ladder 2500; acem 1000"),
 the model ("joint@3") that weights without training were quantised from, the parts taken from other weights ("hyper
 02bc40d1533c: g_a g_s", by family and SHA-256), the number of training steps of those, if known, and the channels of the

@@ -46,7 +46,7 @@ def threads_in_force() -> dict[str, int]:
     return found
 
 
-def synchronise() -> None:
+def synchronize() -> None:
     """Wait for queued work of accelerators, so that a clock measures its completion and not its submission."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():

@@ -17,10 +17,10 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRequest:
-    """The options of `bench verify`.
+    """The options of `bench verify`, which checks round trips, or the zoo's weights against published points.
 
     Raises:
-        UsageError: an option belongs to the other check.
+        UsageError: an option does not apply to the selected check.
     """
 
     codecs: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class CheckRequest:
     qualities: tuple[int, ...] = ()
     """Qualities of the zoo's weights; by default all on this machine."""
     db: Path | None = None
-    """Database for measurements of the zoo's weights, which are not measured again."""
+    """Database of measurements of the zoo's weights; stored ones are reused."""
     data: Path | None = None
     threads: int
     command: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class CheckRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckResult:
     """Result of a check as a table; the check has passed if there are no failures."""
 
     title: str

@@ -15,7 +15,7 @@ from bench.images.datasets import open_dataset
 from bench.images.picture import Picture
 from bench.system.errors import FROM_USERS, CodecError, MissingError, one_line
 from bench.system.progress import progress
-from bench.verification.check import CheckRequest, Row, Verdict
+from bench.verification.check import CheckRequest, CheckResult, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ DATASET = "builtin"
 """Default image set."""
 
 
-def verify_round_trips(request: CheckRequest) -> Verdict:
+def verify_round_trips(request: CheckRequest) -> CheckResult:
     """Decode every file here and in a fresh process, and compare the pictures.
 
     A codec that fails or ends its process affects only one picture.
@@ -54,7 +54,7 @@ def verify_round_trips(request: CheckRequest) -> Verdict:
             failures += wrong
             verdict = f"{len(wrong)} of {len(images)} failed" if wrong else "the same pictures"
             rows.append((label_of(recipe.name), f"{recipe.quality:g}", str(len(images)), verdict))
-    return Verdict(title, ("codec", "quality", "pictures", "verdict"), tuple(rows), tuple(failures), left_out)
+    return CheckResult(title, ("codec", "quality", "pictures", "verdict"), tuple(rows), tuple(failures), left_out)
 
 
 def _recipes(request: CheckRequest) -> tuple[list[Recipe], tuple[str, ...]]:

@@ -17,7 +17,7 @@ from bench.results import published
 from bench.results.export import read_results
 from bench.results.store import Store
 from bench.system.errors import MissingError
-from bench.verification.check import CheckRequest, Row, Verdict
+from bench.verification.check import CheckRequest, CheckResult, Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +45,7 @@ def verdict(rate_difference: float, psnr_difference_db: float) -> str:
     return " and ".join(wrong) + (" differs" if len(wrong) == 1 else " differ") if wrong else "agrees"
 
 
-def verify_zoo(request: CheckRequest) -> Verdict:
+def verify_zoo(request: CheckRequest) -> CheckResult:
     """Measure the zoo's weights on Kodak, and compare with published points; missing weights are left out.
 
     Raises:
@@ -66,7 +66,7 @@ def verify_zoo(request: CheckRequest) -> Verdict:
             failures.append(f"{name}: {rows[-1][-1]}")
     title = f"means over {DATASET}; bounds: rate {RATE_BOUND:.1%}, PSNR {PSNR_BOUND_DB} dB"
     left_out = (f"{checkpoint}: `{checkpoint.fetch_command}`" for checkpoint in chosen if checkpoint not in here)
-    return Verdict(title, HEADERS, tuple(rows), tuple(failures), tuple(left_out))
+    return CheckResult(title, HEADERS, tuple(rows), tuple(failures), tuple(left_out))
 
 
 def _fetch_command(request: CheckRequest) -> str:

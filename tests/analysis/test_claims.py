@@ -144,7 +144,7 @@ def _compact(synthetic: Synthetic, names: tuple[str, ...] = ("compact", "compact
 
 
 def _trained(*rows: tuple[str, float, float, str, str], seeds: tuple[int, ...] = (1, 2), **changes: object) -> Extras:
-    columns = ["codec", "quality", "total_steps", "stages", "quantised_from"]
+    columns = ["codec", "quality", "total_steps", "stages", "quantized_from"]
     names = dict(zip(("compact", "compact-2"), seeds, strict=False))
     frame = pd.DataFrame(rows, columns=columns).assign(**{"taken": "", "taken_steps": math.nan, **changes})
     return Extras(weights=pd.concat([frame.assign(weights=name, seed=seed) for name, seed in names.items()]))

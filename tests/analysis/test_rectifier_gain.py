@@ -444,7 +444,7 @@ def test_models_are_compared_whose_rectifiers_were_trained_equally_long(syntheti
     for row in synthetic.tables["measurements"]:
         row["weights"] = "compact"
     trained = pd.DataFrame([("alpha+qr", 1800), ("beta+qr", 2200)], columns=["codec", "total_steps"])
-    weights = trained.assign(weights="compact", quality=10.0, stages="", quantised_from="")
+    weights = trained.assign(weights="compact", quality=10.0, stages="", quantized_from="")
     export = synthetic.read(tmp_path)
     sources = Sources(export, Extras(weights=weights), DatasetResults.of(export, "garden"))
     found = MEASURES["gain_by_model"](_claim("gain_by_model", groups=GROUPS, unit="of pairs"), sources)

@@ -25,7 +25,7 @@ class Device:
     def work(self, seconds: float) -> None:
         self.pending += seconds
 
-    def synchronise(self) -> None:
+    def synchronize(self) -> None:
         self.seconds, self.pending = self.seconds + self.pending, 0.0
 
 
@@ -49,7 +49,7 @@ class Queueing(Codec):
 
 
 def test_times_are_of_the_work_and_not_of_asking_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "synchronise", Queueing.on.synchronise)
+    monkeypatch.setattr(measure, "synchronize", Queueing.on.synchronize)
     monkeypatch.setattr(time, "perf_counter", lambda: Queueing.on.seconds)
     codec, picture = Queueing(1), Picture(np.zeros((1, 1, 3), np.uint8))
     samples = measure.time_stages(codec, codec, picture, repeats=2, threads=1)

@@ -213,7 +213,7 @@ def test_a_codec_that_notes_an_impossible_name_fails(desk: Desk) -> None:
     others = [word for number in range(1, len(IMPOSSIBLE)) for word in ("--codec", f"own.py:Odd{number}@8")]
     errors = desk.measure(*others, codec="own.py:Odd0@8").stderr
     for number, name in enumerate(IMPOSSIBLE):
-        assert f"failed: odd{number}@8 on p0: it notes '{name}'; a name has letters" in errors
+        assert f"failed: odd{number}@8 on p0: its diagnostic '{name}' has an invalid name: use letters" in errors
 
 
 def test_a_codec_that_notes_a_column_fails_and_what_it_noted_gives_way_to_a_metric(desk: Desk) -> None:
@@ -222,7 +222,7 @@ def test_a_codec_that_notes_a_column_fails_and_what_it_noted_gives_way_to_a_metr
         file.write("        return super().encode(picture)\n")
     result = desk.measure(codec="own.py:Wide@8")
     assert "0 tasks measured, 0 already stored, 4 failed" in result.stdout
-    assert "failed: wide@8 on p0: it notes 'width', which is the name of a metric or column" in result.stderr
+    assert "failed: wide@8 on p0: its diagnostic 'width' has the name of a metric or column" in result.stderr
     assert desk.measure(codec="own.py:Quick@8").returncode == 0
     with (desk.path / "own_metric.py").open("a") as file:
         file.write("\nBRIGHTNESS = Metric('brightness', worst, 'Brightness', True)\n")

@@ -279,7 +279,7 @@ def test_records_of_fixed_point_weights_name_their_source_and_others_their_stage
         for codec, path in ((name, COMPACT / f"{name}-3.safetensors") for name in ("joint", "joint-int"))
     ]
     found = training_records(pd.DataFrame(rows)).set_index("codec")
-    assert found["quantised_from"].to_dict() == {"joint": "", "joint-int": "joint@3"}
+    assert found["quantized_from"].to_dict() == {"joint": "", "joint-int": "joint@3"}
     lengths = [int(stage.rpartition(" ")[2]) for stage in found.loc["joint", "stages"].split("; ")]
     assert len(lengths) > 1
     assert sum(lengths) == found.loc["joint", "total_steps"]

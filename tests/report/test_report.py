@@ -200,7 +200,7 @@ def test_paired_times_state_qualities_number_and_range() -> None:
 
 
 def test_weights_without_a_validation_record_have_an_empty_cell() -> None:
-    row = dict.fromkeys((*WEIGHTS, *ORIGINS), "") | {"quality": 3.0, "quantised_from": "joint@3"}
+    row = dict.fromkeys((*WEIGHTS, *ORIGINS), "") | {"quality": 3.0, "quantized_from": "joint@3"}
     row |= dict.fromkeys(("lmbda", "total_steps", "seconds", "validation_bpp", "validation_psnr_db"), math.nan)
     assert provenance.weights(pd.DataFrame([row])).rows[0][-2].text == NOTHING
 

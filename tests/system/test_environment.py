@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from bench.cli.main import main
 from bench.harness import inventory
-from bench.system.environment import environment, synchronise, threads_wanted, usable_cores
+from bench.system.environment import environment, synchronize, threads_wanted, usable_cores
 
 
 def test_what_is_set_reaches_processes_and_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,8 +59,8 @@ def test_synchronising_waits_for_every_gpu_that_is_in_use(monkeypatch: pytest.Mo
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
-    synchronise()
+    synchronize()
     assert not waited  # a CUDA context takes seconds and memory: it is not made for that
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
-    synchronise()
+    synchronize()
     assert waited == [0, 1]

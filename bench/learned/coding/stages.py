@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.codecs.probe import stage
-from bench.system.environment import synchronise
+from bench.system.environment import synchronize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ def _around(model: nn.Module, part: str, *names: str) -> Iterator[None]:
 
         def advance(*_: object) -> None:
             if (name := next(following, None)) is not None:
-                synchronise()  # pending work belongs to the current stage
+                synchronize()  # pending work belongs to the current stage
                 current.close()
                 current.enter_context(stage(name) if name else contextlib.nullcontext())
 

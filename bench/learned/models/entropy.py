@@ -20,9 +20,9 @@ PRECISION = 16
 
 
 class Bottleneck(Quantizer, EntropyBottleneck):  # type: ignore[misc]
-    """CompressAI's entropy bottleneck: a learned factorized density for each channel (Balle et al. 2018, appendix 6.1).
+    """CompressAI's entropy bottleneck: a learned factorized density for each channel (Ballé et al. 2018, appendix 6.1).
 
-    The values equal CompressAI's. All computation is in float32, and reordering dimensions does not synchronise with
+    The values equal CompressAI's. All computation is in float32, and reordering dimensions does not synchronize with
     the GPU.
     """
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Factorized(LearnedModel, FactorizedPrior):  # type: ignore[misc]
-    """Factorized prior: one learned density per channel of y (baseline of Balle et al. 2018, arXiv 1802.01436).
+    """Factorized prior: one learned density per channel of y (baseline of Ballé et al. 2018, arXiv 1802.01436).
 
     .. code-block:: none
 
@@ -73,7 +73,7 @@ class _Hyperprior(LearnedModel):
 
 
 class Scale(_Hyperprior, ScaleHyperprior):  # type: ignore[misc]
-    """Scale hyperprior: z determines the scale of each latent, the mean is 0 (Balle et al. 2018, arXiv 1802.01436)."""
+    """Scale hyperprior: z determines the scale of each latent, the mean is 0 (Ballé et al. 2018, arXiv 1802.01436)."""
 
     has_mean = False
 

@@ -55,7 +55,7 @@ def normalised(x: Tensor, beta: Tensor, gamma: Tensor, *, inverse: bool) -> Tens
 class FusedGDN(GDN):  # type: ignore[misc]
     """CompressAI's GDN, in float32 under autocast, with a faster gradient for channels-last tensors.
 
-    y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j^2), or x_i times that root in the inverse (Balle et al. 2016, arXiv
+    y_i = x_i / sqrt(beta_i + sum_j gamma_ij x_j^2), or x_i times that root in the inverse (Ballé et al. 2016, arXiv
     1511.06281, with fixed exponents). Without gradients, the values are bit-identical to CompressAI's.
     """
 

@@ -44,6 +44,11 @@ FOR_MS_SSIM = {"compact": "compact-ms-ssim", "zoo": "zoo-ms-ssim"}
 """Names of weights trained for MSE, and of the corresponding ones trained for MS-SSIM."""
 
 
+def is_for_ms_ssim(weights: str) -> bool:
+    """Whether weights were trained for MS-SSIM, according to their name."""
+    return weights.endswith("ms-ssim")
+
+
 def qualities(weights: str, family: str) -> tuple[float, ...]:
     """The qualities at which a family has weights on this machine.
 

@@ -76,7 +76,7 @@ def _load_into(
     state = {
         name: value.float() if value.is_floating_point() else value  # checkpoints may be in half precision
         for name, value in tensors.items()
-        if recognized.has_tables or not name.endswith(recognition.TABLES)
+        if recognized.has_tables or not name.endswith(recognition.CDF_BUFFERS)
     }
     learned = dict(model.named_parameters())
     constants = {name: value for name, value in model.state_dict().items() if name not in learned}
@@ -97,7 +97,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     tensors = load_pretrained(dict(state))
     for name, buffer in model.named_buffers():
         # CompressAI resizes the CDFs of some classes only.
-        if name.endswith(recognition.TABLES) and name in tensors:
+        if name.endswith(recognition.CDF_BUFFERS) and name in tensors:
             buffer.resize_(tensors[name].shape)
     try:
         model.load_state_dict(tensors)

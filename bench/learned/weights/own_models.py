@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-_TABLE = re.compile(r"^[\w.]+\.(_offset|_quantized_cdf|_cdf_length|scale_table)$")
+_CDF_BUFFER = re.compile(rf"^[\w.]+\.({'|'.join(recognition.CDF_BUFFERS)})$")
 
 
 @torch.no_grad()
@@ -69,7 +69,7 @@ def _constructors(
 
 def _loaded(model: nn.Module, state: dict[str, Tensor]) -> nn.Module:
     fresh = model.state_dict()
-    model.load_state_dict({**{name: value for name, value in fresh.items() if _TABLE.match(name)}, **state})
+    model.load_state_dict({**{name: value for name, value in fresh.items() if _CDF_BUFFER.match(name)}, **state})
     return model
 
 
@@ -81,7 +81,7 @@ def _with_tables(make: Callable[[dict[str, Tensor]], nn.Module], tensors: dict[s
             return make(dict(state))
         except KeyError as error:
             name = str(error.args[0]) if error.args else ""
-            if not _TABLE.match(name) or name in state:
+            if not _CDF_BUFFER.match(name) or name in state:
                 raise
             state[name] = torch.empty(0, dtype=torch.float32 if name.endswith("scale_table") else torch.int32)
 

@@ -30,8 +30,8 @@ _NARROWEST = ("g_a.0.weight", "g_a.0.conv1.weight")
 _LATENTS = ("g_a.6.weight", "g_a.13.weight")
 """Convolutions whose numbers of output channels are N and M."""
 
-TABLES = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
-"""Suffixes of the tensors of CDFs. Missing ones are built, and their shapes are not checked."""
+CDF_BUFFERS = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
+"""Names of the buffers of CDFs. Missing ones are built, and their shapes are not checked."""
 
 _BOTTLENECK = re.compile(r"\b_?(bias|matri|factor)(?:es|ces|x|s)?\.?(\d)$")
 
@@ -88,7 +88,7 @@ def identify(path: Path) -> RecognizedModel:
 def _identify(path: Path, _modified_ns: int, _num_bytes: int) -> RecognizedModel:
     checkpoint = state_dicts.read(path)
     fit = _best(path, checkpoint.tensors)
-    dropped = () if fit.has_tables else TABLES
+    dropped = () if fit.has_tables else CDF_BUFFERS
     require_sound(path, {name: value for name, value in fit.tensors.items() if not name.endswith(tuple(dropped))})
     return RecognizedModel(fit.name, fit.N, fit.M, checkpoint.place, fit.has_tables)
 
@@ -195,7 +195,7 @@ def _fit(name: str, tensors: Mapping[str, Tensor]) -> _Fit | None:
         return None
     wanted, allowed = _shapes(dict(model.named_parameters())), _shapes(model.state_dict())
     held = _shapes(tensors)
-    tables = [tensors.get(key) for key in allowed if key.endswith(TABLES)]
+    tables = [tensors.get(key) for key in allowed if key.endswith(CDF_BUFFERS)]
     has_tables = all(table is not None and table.numel() for table in tables)
     agreeing = sum(held.get(key) == shape for key, shape in wanted.items())
     return _Fit(name, N, M, tensors, has_tables, agreeing, _difference(held, wanted, allowed))
@@ -207,7 +207,7 @@ def _difference(held: Shapes, wanted: Shapes, allowed: Shapes) -> str:
             return f"it has no {key} {shape}"
         if held[key] != shape:
             return f"its {key} is {held[key]}, not {shape}"
-    extra = [key for key in held if key not in allowed and not key.endswith(TABLES)]
+    extra = [key for key in held if key not in allowed and not key.endswith(CDF_BUFFERS)]
     return f"it has a {extra[0]} {held[extra[0]]} in addition" if extra else ""
 
 

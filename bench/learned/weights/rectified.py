@@ -79,7 +79,7 @@ def save_rectified(path: Path, model: Rectified, card: ModelCard, base: Path) ->
 
 
 def is_decoder(path: Path) -> bool:
-    """Whether a weights file is of a decoder.
+    """Whether a weights file holds a fine-tuned decoder (+qr, +ft).
 
     Raises:
         MissingError: there is no such file.
@@ -100,12 +100,17 @@ def load_rectified(path: Path) -> RectifiedWeights:
         raise UsageError(f"{path}: full weights, not those of a decoder (+qr, +ft)")
     base = catalogue.base(path)
     try:
-        codec = restore(ModelConfig(**header["config"]), tensors)
-        model = Rectified(codec, _rectifier(codec.config.M, header["rectifier"]))
-        own = from_eight_bits({name: value for name, value in tensors.items() if name.startswith("rectifier.")})
+        config, card = ModelConfig(**header["config"]), ModelCard(**header["card"])
+        options = header["rectifier"]
+    except (KeyError, TypeError, UsageError) as error:
+        raise UsageError(f"{path}: not a decoder of this version of bench ({error})") from error
+    try:
+        codec = restore(config, tensors)
+        model = Rectified(codec, _rectifier(config.M, options))
+        own = dequantize_int8({name: value for name, value in tensors.items() if name.startswith("rectifier.")})
         names = [name for name, _ in model.named_parameters() if name.startswith("rectifier.")]
         nn.Module.load_state_dict(model, {name: own[name] for name in names}, strict=False)
-        return RectifiedWeights(model.eval(), ModelCard(**header["card"]), sha256_of(path), base)
+        return RectifiedWeights(model.eval(), card, sha256_of(path), base)
     except (KeyError, TypeError, ValueError, RuntimeError, UsageError) as error:
         raise UsageError(f"{path}: its tensors do not fit {base.name} ({reason_of(error)})") from error
 
@@ -134,10 +139,10 @@ def _parameters(model: Rectified) -> Tensors:
         value = parameter.detach().cpu()
         value = (value if name.endswith("quantiles") else value.half()).contiguous()
         (rectifier if name.startswith("rectifier.") else codec)[name.removeprefix("codec.")] = value
-    return codec | in_eight_bits(rectifier)
+    return codec | quantize_int8(rectifier)
 
 
-def in_eight_bits(tensors: Tensors) -> Tensors:
+def quantize_int8(tensors: Tensors) -> Tensors:
     """Convert the weights of convolutions to 8 bits and scales; other tensors are unchanged."""
     found: Tensors = {}
     for name, value in tensors.items():
@@ -151,8 +156,8 @@ def in_eight_bits(tensors: Tensors) -> Tensors:
     return found
 
 
-def from_eight_bits(tensors: Tensors) -> Tensors:
-    """Restore the tensors of `in_eight_bits`: convolutions in float32, equal on every machine.
+def dequantize_int8(tensors: Tensors) -> Tensors:
+    """Restore the tensors of `quantize_int8`: convolutions in float32, equal on every machine.
 
     Raises:
         ValueError: scales are missing or do not fit their weights.

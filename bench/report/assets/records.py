@@ -94,7 +94,7 @@ def _training(path: Path | None) -> dict[str, Any]:
         "validation_bpp": last.get("rate_bpp", math.nan),
         "validation_psnr_db": last.get("psnr_db", math.nan),
         "stages": "; ".join(f"{name} {stage.get('steps', 0)}" for name, stage in stages.items() if name),
-        "quantised_from": f"{header['base']['family']}@{card['quality']}" if "calibration" in record else "",
+        "quantized_from": f"{header['base']['family']}@{card['quality']}" if "calibration" in record else "",
         **_taken(record),
         **{name: header.get("config", {}).get(name, math.nan) for name in ("N", "M")},
     }

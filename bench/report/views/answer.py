@@ -189,7 +189,7 @@ def costs(content: Content, extras: Extras) -> dict[str, dict[str, str]]:
 def _sizes(content: Content, extras: Extras) -> dict[str, str]:
     """Size in MB of the largest weights file of each curve; delta weights are skipped, because they need a base."""
     rows = extras.weights.merge(content.results.curves[["name", "codec", "weights"]], on=["codec", "weights"])
-    rows = rows[rows["quantised_from"].eq("") & ~rows["codec"].str.contains("+", regex=False)]
+    rows = rows[rows["quantized_from"].eq("") & ~rows["codec"].str.contains("+", regex=False)]
     largest = pd.to_numeric(rows["num_bytes"]).groupby(rows["name"]).max().dropna()
     return {str(name): plain(value / 1e6, 1) for name, value in largest.items()}
 

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 
 NOT_COMPARABLE = "published ones"
-"""Words that make the note of an image set a warning; other notes describe the origin of the pictures."""
+"""Words in the notes of `bench.images.datasets`, and of older databases, that make a note a warning.
+
+Other notes describe the origin of the pictures."""
 
 LONGEST_NAME = 24
 """Maximum number of characters of the title of an image set in a heading."""

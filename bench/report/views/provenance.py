@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from bench.report.numbers import NOTHING, grouped, plain
 from bench.report.views.table import Cell, Column, Table, number, records
+from bench.results.fields import parsed_json
 from bench.results.published import published_names
 
 if TYPE_CHECKING:
@@ -23,11 +23,8 @@ def runs(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _run(row: dict[str, Any]) -> dict[str, Any]:
-    try:
-        provenance = json.loads(row["provenance"] or "{}")
-    except ValueError:
-        provenance = {"provenance": row["provenance"]}
-    facts = dict(_flat(provenance)) if isinstance(provenance, dict) else {"provenance": str(provenance)}
+    provenance = parsed_json(row["provenance"] or "{}")
+    facts = dict(_flat(provenance)) if isinstance(provenance, dict) else {"provenance": row["provenance"]}
     return {**row, "started": row["started"][:16].replace("T", " "), "facts": facts}
 
 
@@ -50,7 +47,7 @@ def weights(table: pd.DataFrame) -> Table:
         table,
         Column("Model", lambda row: f"{row['codec']}@{row['quality']:g}"),
         Column("Weights", "weights"),
-        Column("For", "metric"),
+        Column("Trained for", "metric"),
         number("Lambda", lambda row: plain(row["lmbda"], 4).rstrip("0").rstrip(".")),
         number("Steps", _steps),
         number("Minutes", lambda row: plain(row["seconds"] / 60, 0)),
@@ -61,7 +58,7 @@ def weights(table: pd.DataFrame) -> Table:
 
 
 def _steps(row: Mapping[str, Any]) -> Cell:
-    source = row["quantised_from"]
+    source = row["quantized_from"]
     return Cell(f"quantised from {source}" if source else grouped(row["total_steps"]), css="wrap")
 
 

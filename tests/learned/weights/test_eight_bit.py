@@ -8,7 +8,7 @@ import torch
 from bench.learned.models import ModelConfig, Rectified, Rectifier, build
 from bench.learned.weights import tensor_file
 from bench.learned.weights.full import ModelCard, load, save
-from bench.learned.weights.rectified import from_eight_bits, in_eight_bits, load_rectified, save_rectified
+from bench.learned.weights.rectified import dequantize_int8, load_rectified, quantize_int8, save_rectified
 from bench.system.errors import BenchError, UsageError
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ def test_weights_come_back_within_half_a_step_of_their_channel() -> None:
     weights[2] *= 1e-3
     weights[4] = 0
     bias = torch.randn(6).half()
-    stored = in_eight_bits({"a.weight": weights, "a.bias": bias})
+    stored = quantize_int8({"a.weight": weights, "a.bias": bias})
     assert stored["a.weight"].dtype == torch.int8
     assert stored["a.weight"].abs().amax((1, 2, 3)).tolist() == [127, 127, 127, 127, 0, 127]
-    back = from_eight_bits(stored)
+    back = dequantize_int8(stored)
     assert back.keys() == {"a.weight", "a.bias"}
     assert torch.equal(back["a.bias"], bias)
     step = weights.float().abs().amax((1, 2, 3), keepdim=True) / 127

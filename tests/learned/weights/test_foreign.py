@@ -198,7 +198,7 @@ LAYOUTS: dict[str, Callable[[dict[str, Tensor]], object]] = {
         "generator": {f"codec.{n}": v for n, v in state.items()},
     },
     "without constants": lambda state: {n: v for n, v in state.items() if not n.endswith((".bound", ".target"))},
-    "without tables' names": lambda state: {n: v for n, v in state.items() if not n.endswith(recognition.TABLES)},
+    "without tables' names": lambda state: {n: v for n, v in state.items() if not n.endswith(recognition.CDF_BUFFERS)},
 }
 
 

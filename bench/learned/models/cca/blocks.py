@@ -1,4 +1,4 @@
-"""Feature attention blocks: a change of resolution, residual channel attention, and spatial attention.
+"""Feature attention blocks of Duan et al. 2023: resampling, residual channel attention, and spatial attention.
 
 Order and names are the paper's. All other details are our choice: kernels, activations (leaky ReLU, which trains faster
 on a CPU than PReLU), the reduction of the channel attention, and the layers of the mask. The path around all residual
@@ -28,7 +28,7 @@ def activation() -> nn.Module:
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions with a skip."""
+    """Two convolutions with a skip connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -40,9 +40,9 @@ class ResidualBlock(nn.Module):
 
 
 def channel_means(x: Tensor) -> Tensor:
-    """Return the means over all positions of the channels of (B, C, H, W), (B, C, 1, 1).
+    """Global average pooling: (B, C, H, W) to (B, C, 1, 1).
 
-    It supports `__torch_function__`, so that a mode can compute it from the tiles of a large picture.
+    It supports `__torch_function__`, so that a `TorchFunctionMode` can compute it from the tiles of a large picture.
     """
     if has_torch_function_unary(x):
         means: Tensor = handle_torch_function(channel_means, (x,), x)
@@ -66,7 +66,7 @@ class ChannelAttention(nn.Module):
 
 
 class ResidualChannelAttention(nn.Module):
-    """RCA: two residual blocks and channel attention, with a skip."""
+    """RCA: two residual blocks and channel attention, with a skip connection."""
 
     def __init__(self, channels: int, *, attention: bool = True) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class ResidualChannelAttention(nn.Module):
 
 
 class FeatureAttention(nn.Module):
-    """FA: a branch times a mask in (0, 1), with a skip: the attention of Cheng et al. 2020 with fewer layers."""
+    """FA: a branch times a mask in (0, 1), with a skip connection; that of Cheng et al. 2020 with fewer layers."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -99,13 +99,13 @@ class FeatureAttention(nn.Module):
         return x + cast("Tensor", self.trunk(x) * self.mask(x))
 
 
-def refinement(channels: int, *, attention: bool) -> list[nn.Module]:
-    """Return RCA and FA, or the residual blocks alone without attention."""
+def attention_blocks(channels: int, *, attention: bool) -> list[nn.Module]:
+    """Return RCA and FA; without `attention`, only the residual blocks of RCA."""
     blocks: list[nn.Module] = [ResidualChannelAttention(channels, attention=attention)]
     return [*blocks, FeatureAttention(channels)] if attention else blocks
 
 
-class Doubling(nn.Module):
+class SubpixelUpsample(nn.Module):
     """Upsampling by 2 with a sub-pixel convolution."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -117,14 +117,11 @@ class Doubling(nn.Module):
         return F.pixel_shuffle(self.conv(x), 2)
 
 
-def down_fab(change: nn.Module, channels: int, *, attention: bool) -> nn.Sequential:
-    """Build a D-FAB: a convolution that changes channels and resolution, then RCA and FA.
-
-    The first block of either branch has no stride, because packed pictures have half the size already.
-    """
-    return nn.Sequential(change, *refinement(channels, attention=attention))
+def down_fab(resample: nn.Module, channels: int, *, attention: bool) -> nn.Sequential:
+    """Build a D-FAB: a convolution that changes channels and resolution, then RCA and FA."""
+    return nn.Sequential(resample, *attention_blocks(channels, attention=attention))
 
 
-def up_fab(channels: int, change: nn.Module, *, attention: bool) -> nn.Sequential:
+def up_fab(channels: int, resample: nn.Module, *, attention: bool) -> nn.Sequential:
     """Build a U-FAB: RCA and FA, then a convolution to the channels and resolution of the next block."""
-    return nn.Sequential(*refinement(channels, attention=attention), change)
+    return nn.Sequential(*attention_blocks(channels, attention=attention), resample)

@@ -27,7 +27,7 @@ from compressai.layers import GDN, conv3x3
 from compressai.models.utils import conv, deconv
 from torch import Tensor, nn
 
-from bench.learned.models.cca.blocks import Doubling, down_fab, up_fab
+from bench.learned.models.cca.blocks import SubpixelUpsample, down_fab, up_fab
 from bench.learned.models.cca.enhancement import Acem
 from bench.learned.models.cca.guidance import GUIDES, guide_width
 from bench.learned.models.mixture import MixtureModel
@@ -104,6 +104,7 @@ class BranchAnalysis(nn.Module):
 
         self.luma_in, self.chroma_in = conv3x3(LUMA_PLANES, LUMA_PLANES * guided), conv3x3(2, guided)
         self.guide = GUIDES[config.guide]()
+        # The first block of either branch has no stride, because packed pictures have half the size already.
         self.luma = nn.Sequential(down_fab(conv3x3(LUMA_PLANES * guided, fine), fine, **options), *coarser())
         self.chroma = nn.Sequential(down_fab(conv3x3(guided, fine), fine, **options), *coarser())
 
@@ -123,7 +124,7 @@ class BranchSynthesis(nn.Module):
         fine, guided, options = channels[-1], guide_width(config), {"attention": config.attention}
 
         def finer() -> list[nn.Module]:
-            return [up_fab(pair[0], Doubling(*pair), **options) for pair in pairwise(channels)]
+            return [up_fab(pair[0], SubpixelUpsample(*pair), **options) for pair in pairwise(channels)]
 
         self.luma = nn.Sequential(*finer(), up_fab(fine, conv3x3(fine, LUMA_PLANES * guided), **options))
         self.chroma = nn.Sequential(*finer(), up_fab(fine, conv3x3(fine, guided), **options))
