@@ -1,6 +1,7 @@
 """Fields of the results: name, type, bounds, and whether a value may be missing. They define all columns.
 
-A name has the same meaning in the database (`schema.sql`), in the CSV files of an export, and in imported files.
+A name has the same meaning in the database, in the CSV files of an export, and in imported files. `schema.sql` creates
+the tables of the database; a test compares its columns with these fields.
 """
 
 from __future__ import annotations

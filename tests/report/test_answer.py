@@ -15,7 +15,7 @@ from bench.analysis.sources import Sources
 from bench.report.content import Content
 from bench.report.numbers import NOTHING
 from bench.report.views import answer, claims
-from bench.report.views.rates import of_few, rate_tables
+from bench.report.views.bd_rates import of_few, rate_tables
 from bench.report.views.section_summaries import component_gain
 from bench.results import published
 from bench.results.extras import ORIGINS, WEIGHTS, Extras

@@ -21,8 +21,8 @@ from bench.report.content import main_results
 from bench.report.numbers import NOTHING, milliseconds, plain, signed
 from bench.report.report import Report
 from bench.report.views import experiments, provenance, times
+from bench.report.views.bd_rates import mark
 from bench.report.views.image_set import heading, short_title, tab_title
-from bench.report.views.rates import mark
 from bench.results.extras import ORIGINS, WEIGHTS
 from bench.system import manifest
 from bench.system.errors import UsageError

@@ -9,6 +9,8 @@ of a picture, instead of round(y) in a model's forward pass (see `models.autoreg
 rectifier and synthesis. Crops begin at a latent, so one version of a picture gives crops at every sixteenth pixel only,
 and no mirrored ones; a decoder with a million parameters would overfit to them. Each picture is therefore coded in
 several versions, mirrored, and shifted relative to the grid of latents.
+
+The terms of the losses are in `losses`, and their weights in the phases of `stp`.
 """
 
 from __future__ import annotations

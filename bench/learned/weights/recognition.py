@@ -26,9 +26,9 @@ Shapes = dict[str, tuple[int, ...]]
 WIDEST = 2048
 """Maximum number of channels, far above published models."""
 
-_NARROWEST = ("g_a.0.weight", "g_a.0.conv1.weight")
-_LATENTS = ("g_a.6.weight", "g_a.13.weight")
-"""Convolutions whose numbers of output channels are N and M."""
+_FIRST_CONV = ("g_a.0.weight", "g_a.0.conv1.weight")
+_LAST_CONV = ("g_a.6.weight", "g_a.13.weight")
+"""First and last convolutions of g_a: their numbers of output channels are N and M."""
 
 CDF_BUFFERS = ("_offset", "_quantized_cdf", "_cdf_length", "scale_table")
 """Names of the buffers of CDFs. Missing ones are built, and their shapes are not checked."""
@@ -150,11 +150,11 @@ def build(name: str, N: int, M: int, tensors: Mapping[str, Tensor] | None = None
 
 def widths_of(tensors: Mapping[str, Tensor]) -> dict[str, int]:
     """N and M from the shapes of the first and last convolutions of g_a; empty if these are missing."""
-    narrowest = next((tensors[key] for key in _NARROWEST if key in tensors and tensors[key].ndim == 4), None)
-    if narrowest is None:
+    first = next((tensors[key] for key in _FIRST_CONV if key in tensors and tensors[key].ndim == 4), None)
+    if first is None:
         return {}
-    latents = next((tensors[key] for key in _LATENTS if key in tensors and tensors[key].ndim == 4), narrowest)
-    widths = {"N": int(narrowest.shape[0]), "M": int(latents.shape[0])}
+    last = next((tensors[key] for key in _LAST_CONV if key in tensors and tensors[key].ndim == 4), first)
+    widths = {"N": int(first.shape[0]), "M": int(last.shape[0])}
     return widths if all(1 <= width <= WIDEST for width in widths.values()) else {}
 
 

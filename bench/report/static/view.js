@@ -1,5 +1,5 @@
 // Tables of BD-rates for the selected anchor, metric and codecs, which are stored in the address.
-// The numbers are in the JSON of bench/report/views/rates.py. Figures send and receive changes with the event "view" of
+// The numbers are in the JSON of bench/report/views/bd_rates.py. Figures send and receive changes with the event "view" of
 // the document, whose detail has any of {anchor, metric, codecs}.
 "use strict";
 

@@ -8,7 +8,7 @@ from bench.analysis.cca import FIXED_POINT
 from bench.analysis.cca_ablation import REFERENCE
 from bench.analysis.comparison import doubts
 from bench.report.numbers import NOTHING, milliseconds, plain, signed, span
-from bench.report.views.rates import mark
+from bench.report.views.bd_rates import mark
 from bench.report.views.table import Cell, Column, Table, interval, number, records
 from bench.system.wording import count
 

@@ -12,7 +12,7 @@ from bench.analysis.dataset_results import name_of_whole
 from bench.analysis.trust import other_qualities
 from bench.report.explorer import explorer_json
 from bench.report.numbers import NOTHING
-from bench.report.views import answer, points, provenance, rates, section_summaries, times
+from bench.report.views import answer, bd_rates, points, provenance, section_summaries, times
 from bench.report.views.table import records
 from bench.system.wording import count
 
@@ -42,7 +42,7 @@ def image_set_view(content: Content, extras: Extras, tables: Mapping[str, pd.Dat
     `tables` are those of the content and the optional ones, which may be empty.
     """
     results = content.results
-    ranked = rates.rate_tables(content)
+    ranked = bd_rates.rate_tables(content)
     first = ranked[results.axes[0].name][content.anchors[0].name] if ranked and content.anchors else None
     return {
         "heading": heading(results),
@@ -51,10 +51,10 @@ def image_set_view(content: Content, extras: Extras, tables: Mapping[str, pd.Dat
         **{name: getattr(content, name) for name in ("anchor", "anchors")},
         "answer": answer.answer(content, f"{short_title(results)} ({results.extent})"),
         "banner": answer.weights_banner(content, extras),
-        "ranking": rates.of_few(first, content.chosen) if first else None,
+        "ranking": bd_rates.of_few(first, content.chosen) if first else None,
         "rate_table": first,
-        "rates_json": rates.rates_json(ranked),
-        "curve_names": rates.names(content),
+        "rates_json": bd_rates.rates_json(ranked),
+        "curve_names": bd_rates.names(content),
         "cell_heads": cell_heads(results.axes),
         "costs": answer.costs(content, extras),
         "no_interval": batch.too_few(len(results.images)) if results.images else "",
@@ -65,8 +65,8 @@ def image_set_view(content: Content, extras: Extras, tables: Mapping[str, pd.Dat
         "facts": _facts(content),
         "explorer": explorer_json(content),
         "references": provenance.references(content),
-        "matrices": rates.matrices(content),
-        "beside_vtm": rates.beside_vtm(content.tables["published_against_vtm"]),
+        "matrices": bd_rates.matrices(content),
+        "beside_vtm": bd_rates.beside_vtm(content.tables["published_against_vtm"]),
         "other_qualities": other_qualities(results),
         "times": times.times(content.tables["timings_summary"], times.costs(extras.complexity, results.curves)),
         "pairs": times.pairs(tables["time_ratios"]),
@@ -79,14 +79,14 @@ def image_set_view(content: Content, extras: Extras, tables: Mapping[str, pd.Dat
         "stale": records(results.stale),
         "runs": provenance.runs(content.tables["runs"]),
         "weights": provenance.weights(tables["weights"][tables["weights"]["weights_sha256"].ne("")]),
-        "component_gains": rates.component_gains(tables["component_gains"], content),
+        "component_gains": bd_rates.component_gains(tables["component_gains"], content),
         "gains_axis": results.axes[0].title if results.axes else "",
         "has_training_spread": len(tables["training_spread"]) > 0,
-        "quantization": rates.quantization(tables["quantization"], content),
+        "quantization": bd_rates.quantization(tables["quantization"], content),
         "quantization_axis": tables["quantization"]["axis_title"].max(),
         "has_complexity": len(tables["complexity"]) > 0,
-        "anchor_rows": rates.anchor_rows(tables["anchors"]),
-        "ceilings": rates.ceilings(tables["conversion_ceilings"], content),
+        "anchor_rows": bd_rates.anchor_rows(tables["anchors"]),
+        "ceilings": bd_rates.ceilings(tables["conversion_ceilings"], content),
         "results_of": section_summaries.results_of(content, tables),
     }
 
